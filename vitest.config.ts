@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config'
+
+/**
+ * Two projects. `unit` stands beside the code, needs nothing but Node and answers in seconds (`make check`).
+ * `cluster` is whatever crosses rooms: it runs against real servers on loopback, a file at a time beside
+ * one other, because two cores carry no more.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{crds,kube,clouds,controller,api,tools}/**/*.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'cluster',
+          include: ['test/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+})
