@@ -11,7 +11,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{crds,kube,clouds,controller,api,tools}/**/*.test.ts'],
+          include: ['{config,crds,kube,clouds,controller,api,tools}/**/*.test.ts'],
         },
       },
       {
