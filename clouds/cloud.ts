@@ -1,7 +1,8 @@
 /**
  * What a cloud can do, in the field's words. A provider's folder maps its SDK to this and nothing else:
  * no retries (each attempt of a create begins with a lookup, and only the caller can do that), no caches,
- * no rate limits, no Kubernetes. Everything thrown is a `CloudError`.
+ * no rate limits, no Kubernetes. Everything thrown is a `CloudError`, but for the reason of the caller's own
+ * `signal`, after which a mutation may or may not have taken effect.
  *
  * One `Cloud` is one identity in one region. Making one costs nothing and does no call.
  */
@@ -9,6 +10,7 @@ export interface Cloud {
   readonly provider: string
   readonly region: string
   readonly guarantees: CloudGuarantees
+  readonly limits: CloudLimits
 
   /** Asks the cloud who this identity is. Throws `unauthorized` with the cloud's words when it is nobody. */
   verify(signal?: AbortSignal): Promise<CloudAccount>
@@ -53,6 +55,41 @@ export interface CloudGuarantees {
   readonly maxBatch: number
   /** How many values one lookup filter may carry. */
   readonly maxFilterValues: number
+}
+
+/** The kinds of call that a provider meters apart. */
+export const cloudActions = [
+  'verify',
+  'regions',
+  'list',
+  /** A listing without a filter, which EC2 meters more strictly. */
+  'listAll',
+  'create',
+  'start',
+  'stop',
+  'terminate',
+  'resize',
+  'tag',
+  'untag',
+] as const
+export type CloudAction = (typeof cloudActions)[number]
+
+/**
+ * How fast an account may call in a region, as the provider documents it. Replicas of the controller that share
+ * an account each get the whole of it; the cloud's own `throttled` evens that out.
+ */
+export type CloudLimits = Readonly<Record<CloudAction, ActionLimit>>
+
+export interface ActionLimit {
+  /** A token a call. */
+  readonly calls: Rate
+  /** A token an instance, where the provider charges these too. */
+  readonly instances?: Rate
+}
+
+export interface Rate {
+  readonly burst: number
+  readonly refillPerSecond: number
 }
 
 export interface CloudAccount {

@@ -1,0 +1,137 @@
+/**
+ * The client of the simulated cloud: the same seam as AWS's, over whichever transport it is given. One call of ours
+ * is one call of the cloud's, with a deadline and no retry.
+ */
+import { ec2ErrorClass } from '../aws/error-codes.ts'
+import type { Cloud, CloudGuarantees, CloudLimits, Instance, InstanceFilter, Rate } from '../cloud.ts'
+import { CloudError } from '../cloud-error.ts'
+import { type Sleep, sleepMs } from '../token-bucket.ts'
+import type { SimTransport } from './exchange.ts'
+import type { SimAction, SimInputs, SimResults } from './wire.ts'
+
+export interface SimCloudOptions {
+  readonly transport: SimTransport
+  readonly accessKey: string
+  readonly secretKey: string
+  readonly region: string
+  /** What its user may rely on; whoever sets the cloud to less says so here, or means to test a broken promise. */
+  readonly guarantees?: Partial<CloudGuarantees>
+  readonly limits?: Partial<CloudLimits>
+  /** How long to wait for an answer. */
+  readonly timeoutMs?: number
+  /** Resolves after that many milliseconds; a test passes its own. */
+  readonly sleep?: Sleep
+}
+
+/** The simulated cloud's defaults, with the lag bound that its campaign uses. */
+const defaultGuarantees: CloudGuarantees = {
+  tokenValidityMs: 24 * 3_600_000,
+  lookupLagMs: 10_000,
+  maxBatch: 1000,
+  maxFilterValues: 200,
+}
+
+/** By default it throttles nobody; these keep a client from flooding one process. */
+const often: Rate = { burst: 1000, refillPerSecond: 1000 }
+const defaultLimits: CloudLimits = {
+  verify: { calls: often },
+  regions: { calls: often },
+  list: { calls: often },
+  listAll: { calls: often },
+  create: { calls: often },
+  start: { calls: often },
+  stop: { calls: often },
+  terminate: { calls: often },
+  resize: { calls: often },
+  tag: { calls: often },
+  untag: { calls: often },
+}
+
+const readOnly: ReadonlySet<SimAction> = new Set(['GetCallerIdentity', 'DescribeRegions', 'DescribeInstances'])
+
+export function simCloud(options: SimCloudOptions): Cloud {
+  const { transport, accessKey, secretKey, region, timeoutMs = 30_000, sleep = sleepMs } = options
+
+  async function call<A extends SimAction>(
+    action: A,
+    input: SimInputs[A],
+    signal?: AbortSignal,
+  ): Promise<SimResults[A]> {
+    signal?.throwIfAborted()
+    const deadline = new AbortController()
+    const finished = new AbortController()
+    sleep(timeoutMs, finished.signal).then(
+      () => deadline.abort(new Error(`no answer within ${timeoutMs} ms`)),
+      () => undefined, // the answer came first
+    )
+    const either = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal
+    try {
+      const answer = await transport
+        .send({ action, region, accessKey, secretKey, input }, either)
+        .catch((cause: unknown) => {
+          throw signal?.aborted ? signal.reason : noAnswer(action, cause)
+        })
+      if ('result' in answer) return answer.result as SimResults[A]
+      const { code, message } = answer.error
+      throw new CloudError(message, {
+        class: ec2ErrorClass(code, answer.status),
+        code,
+        action,
+        requestId: answer.requestId,
+        outcomeUnknown:
+          answer.status >= 500 && ec2ErrorClass(code, answer.status) === 'transient' && !readOnly.has(action),
+      })
+    } finally {
+      finished.abort()
+    }
+  }
+
+  return {
+    provider: 'sim',
+    region,
+    guarantees: { ...defaultGuarantees, ...options.guarantees },
+    limits: { ...defaultLimits, ...options.limits },
+    verify: (signal) => call('GetCallerIdentity', {}, signal),
+    regions: async (signal) => (await call('DescribeRegions', {}, signal)).regions,
+    async *list(filter: InstanceFilter, signal?: AbortSignal): AsyncGenerator<readonly Instance[]> {
+      let nextToken: string | undefined
+      do {
+        const page = await call(
+          'DescribeInstances',
+          { filter, ...(nextToken === undefined ? {} : { nextToken }) },
+          signal,
+        )
+        yield page.instances
+        nextToken = page.nextToken
+      } while (nextToken !== undefined)
+    },
+    async get(instanceId, signal) {
+      try {
+        return (await call('DescribeInstances', { ids: [instanceId] }, signal)).instances[0]
+      } catch (error) {
+        if (error instanceof CloudError && error.class === 'notFound') return undefined
+        throw error
+      }
+    },
+    create: async (spec, signal) => (await call('RunInstances', { spec }, signal)).instance,
+    start: async (ids, signal) => void (await call('StartInstances', { ids }, signal)),
+    stop: async (ids, signal) => void (await call('StopInstances', { ids }, signal)),
+    terminate: async (ids, signal) => void (await call('TerminateInstances', { ids }, signal)),
+    resize: async (id, instanceType, signal) =>
+      void (await call('ModifyInstanceAttribute', { id, instanceType }, signal)),
+    tag: async (ids, tags, signal) => void (await call('CreateTags', { ids, tags }, signal)),
+    untag: async (ids, keys, signal) => void (await call('DeleteTags', { ids, keys }, signal)),
+  }
+}
+
+/** A refused connection did nothing; after any other silence nobody can say. */
+function noAnswer(action: SimAction, cause: unknown): CloudError {
+  const refused = (cause as { code?: unknown }).code === 'ECONNREFUSED'
+  const words = cause instanceof Error ? cause.message : String(cause)
+  return new CloudError(`The simulated cloud did not answer: ${words}`, {
+    class: 'transient',
+    action,
+    outcomeUnknown: !refused && !readOnly.has(action),
+    cause,
+  })
+}
