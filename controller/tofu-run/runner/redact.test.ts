@@ -1,0 +1,64 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { redacted, redactor } from './redact.ts'
+
+function through(secrets: readonly string[], pieces: readonly string[]): string {
+  const stream = redactor(secrets)
+  return pieces.map((piece) => stream.push(piece)).join('') + stream.end()
+}
+
+describe('redactor', () => {
+  it('blanks a secret out and leaves the rest as it was', () => {
+    expect(through(['hunter2hunter2'], ['the key is hunter2hunter2, keep it'])).toBe(`the key is ${redacted}, keep it`)
+  })
+
+  it('finds a secret however it was cut into pieces', () => {
+    const secret = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCY"EXAMPLE'
+    const cuts = fc.array(fc.nat({ max: 80 }), { maxLength: 12 })
+    fc.assert(
+      fc.property(cuts, fc.string(), fc.string(), (places, before, after) => {
+        const text = `${before}${secret}${after}`
+        const sorted = [0, ...places.map((place) => Math.min(place, text.length)), text.length].sort((a, b) => a - b)
+        const pieces = sorted.slice(1).map((to, index) => text.slice(sorted[index], to))
+        expect(through([secret], pieces)).not.toContain(secret)
+      }),
+    )
+  })
+
+  it('gives out everything that holds no secret, unchanged and in order', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: fc.constantFrom('a', 'b', '\n', 'é') })), (pieces) => {
+        expect(through(['supersecret', 'another-one'], pieces)).toBe(pieces.join(''))
+      }),
+    )
+  })
+
+  it('knows base64 at every alignment, JSON escapes and percent-encoding', () => {
+    const secret = 'pa"ss\\word/with+signs&more'
+    for (const lead of ['', 'a', 'ab', 'abc']) {
+      const encoded = Buffer.from(`${lead}${secret}tail`).toString('base64')
+      const middle = Buffer.from(secret).toString('base64').slice(4, 20)
+      const shown = through([secret], [encoded])
+      expect(shown).toContain(redacted)
+      if (lead === '' || lead === 'abc') expect(shown).not.toContain(middle)
+    }
+    expect(through([secret], [JSON.stringify({ secret })])).toBe(`{"secret":"${redacted}"}`)
+    expect(through([secret], [`?p=${encodeURIComponent(secret)}`])).toBe(`?p=${redacted}`)
+  })
+
+  it('takes each line of a key file for a secret of its own', () => {
+    const key = '-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END KEY-----\n'
+    const shown = through([key], ['> MIIEvQIBADANBgkqhkiG9w0B\n> AQEFAASCBKcwggSjAgEAAoIB\n'])
+    expect(shown).toBe(`> ${redacted}\n> ${redacted}\n`)
+  })
+
+  it('holds back no more than the longest secret needs', () => {
+    const stream = redactor(['0123456789'])
+    const shown = stream.push('x'.repeat(10_000))
+    expect(shown.length).toBeGreaterThan(10_000 - 100)
+  })
+
+  it('leaves words alone that are too short to be secrets', () => {
+    expect(through(['eu', ''], ['the eu region'])).toBe('the eu region')
+  })
+})
