@@ -1,0 +1,96 @@
+/**
+ * What there is to obtain: each program, the Go package it is built from, and where its project publishes it with a checksum.
+ *
+ * @see https://kubernetes.io/releases/download/
+ * @see https://github.com/etcd-io/etcd/releases
+ * @see https://github.com/opentofu/opentofu/releases
+ */
+import type { Platform } from './platform.ts'
+import { ETCD_VERSION, KUBERNETES_VERSION, OPENTOFU_VERSION } from './versions.ts'
+
+export type ProgramName = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kubectl' | 'tofu'
+
+export const controlPlanePrograms = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'] as const
+
+export interface Program {
+  readonly name: ProgramName
+  /** The project and version it belongs to: the first two folders of its place in the cache. */
+  readonly project: 'etcd' | 'kubernetes' | 'opentofu'
+  readonly version: string
+  /** Where to `go build`: the folder under `tools/` with the go.mod, the package, and what the linker is told. */
+  readonly source: {
+    readonly module: 'kubernetes' | 'opentofu'
+    readonly package: string
+    readonly linkerFlags: string
+  }
+  readonly release: (platform: Platform) => Release
+}
+
+export interface Release {
+  readonly url: string
+  /** A file with the SHA-256 of `url`: either the bare digest or lines of `digest  file name`. */
+  readonly checksumUrl: string
+  /** Set where `url` is an archive (which `tar -xf` opens): the path of the program in it. */
+  readonly archiveMember?: string
+}
+
+// What Kubernetes' own build script sets, so that /version tells the truth about a program built here.
+const [major, minor] = KUBERNETES_VERSION.split('.')
+const kubernetesLinkerFlags = [
+  '-s -w',
+  `-X k8s.io/component-base/version.gitVersion=v${KUBERNETES_VERSION}`,
+  `-X k8s.io/component-base/version.gitMajor=${major}`,
+  `-X k8s.io/component-base/version.gitMinor=${minor}`,
+  '-X k8s.io/component-base/version.gitTreeState=clean',
+].join(' ')
+
+// Left out, it calls itself 1.12.6-dev, and a pre-release satisfies no `required_version = ">= 1.6"`.
+const tofuLinkerFlags = '-s -w -X github.com/opentofu/opentofu/version.dev=no'
+
+function kubernetesProgram(name: ProgramName): Program {
+  return {
+    name,
+    project: 'kubernetes',
+    version: KUBERNETES_VERSION,
+    source: { module: 'kubernetes', package: `k8s.io/kubernetes/cmd/${name}`, linkerFlags: kubernetesLinkerFlags },
+    release: ({ os, arch }) => {
+      const url = `https://dl.k8s.io/v${KUBERNETES_VERSION}/bin/${os}/${arch}/${name}`
+      return { url, checksumUrl: `${url}.sha256` }
+    },
+  }
+}
+
+export const programs: Readonly<Record<ProgramName, Program>> = {
+  etcd: {
+    name: 'etcd',
+    project: 'etcd',
+    version: ETCD_VERSION,
+    source: { module: 'kubernetes', package: 'go.etcd.io/etcd/server/v3', linkerFlags: kubernetesLinkerFlags },
+    release: ({ os, arch }) => {
+      const folder = `https://github.com/etcd-io/etcd/releases/download/v${ETCD_VERSION}`
+      const file = `etcd-v${ETCD_VERSION}-${os}-${arch}`
+      return {
+        url: `${folder}/${file}.${os === 'darwin' ? 'zip' : 'tar.gz'}`,
+        checksumUrl: `${folder}/SHA256SUMS`,
+        archiveMember: `${file}/etcd`,
+      }
+    },
+  },
+  'kube-apiserver': kubernetesProgram('kube-apiserver'),
+  'kube-controller-manager': kubernetesProgram('kube-controller-manager'),
+  kubectl: kubernetesProgram('kubectl'),
+  tofu: {
+    name: 'tofu',
+    project: 'opentofu',
+    version: OPENTOFU_VERSION,
+    source: { module: 'opentofu', package: 'github.com/opentofu/opentofu/cmd/tofu', linkerFlags: tofuLinkerFlags },
+    release: ({ os, arch }) => {
+      const folder = `https://github.com/opentofu/opentofu/releases/download/v${OPENTOFU_VERSION}`
+      return {
+        url: `${folder}/tofu_${OPENTOFU_VERSION}_${os}_${arch}.tar.gz`,
+        checksumUrl: `${folder}/tofu_${OPENTOFU_VERSION}_SHA256SUMS`,
+        archiveMember: 'tofu',
+      }
+    },
+  },
+}

