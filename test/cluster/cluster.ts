@@ -1,13 +1,15 @@
 /**
- * A real Kubernetes control plane for a test: `await using cluster = await startCluster()`.
+ * A real Kubernetes control plane for a test, of its own: `await using cluster = await startCluster()`. (A namespace of its own in one
+ * that all test files share: shared-cluster.ts.)
  *
  * Guarantees: RBAC on, on a port of its own, ready when the promise resolves (about three seconds), gone with the test process
  * however that ends. Its data is in a temporary folder that `stop` removes; what a killed run left there, a later one removes.
  */
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { CertificateAuthority, KeyPair } from '../../tools/certificates.ts'
 import { type ControlPlane, startControlPlane } from '../../tools/control-plane.ts'
@@ -15,7 +17,8 @@ import { isAlive } from '../../tools/exclusive.ts'
 import type { Service } from '../../tools/service.ts'
 import { workshop } from '../../tools/workshop.ts'
 
-export interface TestCluster extends AsyncDisposable {
+/** What any test may do with a cluster, a shared one too. */
+export interface Cluster {
   readonly server: URL
   /** Path of a kubeconfig that may do everything. */
   readonly kubeconfig: string
@@ -23,13 +26,19 @@ export interface TestCluster extends AsyncDisposable {
   readonly authority: CertificateAuthority
   /** Client certificate of the group `system:masters`. */
   readonly administrator: KeyPair
-  readonly apiserver: Service
-  /** A folder for files of the test (kubeconfigs, logs); removed with the cluster. */
-  readonly directory: string
   /** Runs kubectl as the administrator and answers with its stdout. Throws with its stderr. */
   kubectl(...args: readonly string[]): Promise<string>
   /** As `kubectl`, with `input` on its stdin: `kubectlWith(yaml, 'apply', '-f', '-')`. */
   kubectlWith(input: string, ...args: readonly string[]): Promise<string>
+  /** Makes a namespace that nobody else has, and answers with its name: the prefix and a few characters. */
+  namespace(prefix: string): Promise<string>
+}
+
+/** A cluster of one's own, which one may also harm. */
+export interface TestCluster extends Cluster, AsyncDisposable {
+  readonly apiserver: Service
+  /** A folder for files of the test (kubeconfigs, logs); removed with the cluster. */
+  readonly directory: string
   /** Ends the apiserver and starts it on the same port; resolves when it is ready. Default: SIGKILL. */
   restartApiserver(options?: { readonly graceMs?: number }): Promise<void>
   stop(): Promise<void>
@@ -41,6 +50,7 @@ export interface StartClusterOptions {
   readonly extraApiserverArgs?: readonly string[]
 }
 
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 const PREFIX = 'skyclust-cluster-'
 
 export async function startCluster(options: StartClusterOptions = {}): Promise<TestCluster> {
@@ -71,16 +81,7 @@ interface Parts {
 }
 
 function testCluster({ controlPlane, directory, kubectl }: Parts): TestCluster {
-  const { server, kubeconfig, authority, administrator, apiserver } = controlPlane
-
-  async function kubectlWith(input: string, ...args: readonly string[]): Promise<string> {
-    const running = promisify(execFile)(kubectl, args, {
-      env: { PATH: process.env.PATH, HOME: directory, KUBECONFIG: kubeconfig },
-      maxBuffer: 64 * 1024 * 1024,
-    })
-    running.child.stdin?.end(input)
-    return (await running).stdout
-  }
+  const { apiserver } = controlPlane
 
   async function stop(): Promise<void> {
     await controlPlane.stop(0) // nothing of it is wanted any more, and a graceful end takes seconds
@@ -88,20 +89,43 @@ function testCluster({ controlPlane, directory, kubectl }: Parts): TestCluster {
   }
 
   return {
-    server,
-    kubeconfig,
-    authority,
-    administrator,
+    ...clusterAt(controlPlane, kubectl),
     apiserver,
     directory,
-    kubectl: (...args) => kubectlWith('', ...args),
-    kubectlWith,
     async restartApiserver({ graceMs = 0 } = {}) {
       await apiserver.stop(graceMs)
       await apiserver.start()
     },
     stop,
     [Symbol.asyncDispose]: stop,
+  }
+}
+
+type Access = Pick<Cluster, 'server' | 'kubeconfig' | 'authority' | 'administrator'>
+
+/** `kubectl` is the path of the program. */
+export function clusterAt({ server, kubeconfig, authority, administrator }: Access, kubectl: string): Cluster {
+  async function kubectlWith(input: string, ...args: readonly string[]): Promise<string> {
+    const running = promisify(execFile)(kubectl, args, {
+      env: { PATH: process.env.PATH, HOME: dirname(kubeconfig), KUBECONFIG: kubeconfig },
+      maxBuffer: MAX_OUTPUT_BYTES,
+    })
+    running.child.stdin?.end(input)
+    return (await running).stdout
+  }
+
+  return {
+    server,
+    kubeconfig,
+    authority,
+    administrator,
+    kubectlWith,
+    kubectl: (...args) => kubectlWith('', ...args),
+    async namespace(prefix) {
+      const name = `${prefix}-${randomBytes(4).toString('hex')}`
+      await kubectlWith('', 'create', 'namespace', name)
+      return name
+    },
   }
 }
 
