@@ -1,0 +1,105 @@
+/**
+ * Workers on a queue: each takes a key, reconciles it, and does with it what the result says.
+ *
+ * Guarantees: one key is never reconciled twice at a time; whatever `reconcile` throws, the worker goes on and the key is
+ * decided upon in one place, `onError`. When `signal` is aborted no new key is taken; what runs may finish for
+ * `drainMs`, then its own signal is aborted; the promise resolves when the last worker has ended.
+ */
+import { type Clock, systemClock } from './clock.ts'
+import { type ObjectKey, parseKey } from './resource.ts'
+import type { WorkQueue } from './work-queue.ts'
+
+/** Done, or again after that long though nothing changes. */
+export type Result = undefined | { readonly requeueAfterMs: number }
+
+export type RequeueDecision =
+  /** Again with the key's backoff. */
+  | 'backoff'
+  /** Not again before something changes. */
+  | 'drop'
+  /** Again at that interval; the backoff is left alone. */
+  | { readonly afterMs: number }
+
+export interface ControllerOptions {
+  readonly name: string
+  readonly queue: WorkQueue
+  readonly reconcile: (key: ObjectKey, signal: AbortSignal) => Promise<Result>
+  /** How many keys at a time. */
+  readonly concurrency: number
+  /** Default: backoff. What it throws counts as `backoff`. */
+  readonly onError?: (key: ObjectKey, error: unknown) => RequeueDecision | Promise<RequeueDecision>
+  readonly onReconciled?: (record: ReconcileRecord) => void
+  readonly signal: AbortSignal
+  /** How long what runs may go on after the stop. */
+  readonly drainMs?: number
+  readonly clock?: Clock
+}
+
+/** For metrics. */
+export interface ReconcileRecord {
+  readonly controller: string
+  readonly key: ObjectKey
+  readonly outcome: 'done' | 'requeued' | 'failed'
+  readonly durationMs: number
+}
+
+export async function runController(options: ControllerOptions): Promise<void> {
+  const {
+    name,
+    queue,
+    reconcile,
+    concurrency,
+    onError,
+    onReconciled,
+    signal,
+    drainMs = 15_000,
+    clock = systemClock,
+  } = options
+  const abandon = new AbortController()
+  let cancelDrain: (() => void) | undefined
+  const stop = () => {
+    cancelDrain = clock.after(drainMs, () => abandon.abort(new Error(`${name} did not finish within ${drainMs} ms`)))
+  }
+  if (signal.aborted) stop()
+  else signal.addEventListener('abort', stop, { once: true })
+
+  async function work(): Promise<void> {
+    for (let key = await queue.get(signal); key !== undefined; key = await queue.get(signal)) {
+      const startedAt = clock.now()
+      const outcome = await reconcileOne(key)
+      queue.done(key)
+      onReconciled?.({ controller: name, key: parseKey(key), outcome, durationMs: clock.now() - startedAt })
+    }
+  }
+
+  async function reconcileOne(key: string): Promise<ReconcileRecord['outcome']> {
+    try {
+      const result = await reconcile(parseKey(key), abandon.signal)
+      queue.forget(key)
+      if (!result) return 'done'
+      queue.add(key, { afterMs: result.requeueAfterMs })
+      return 'requeued'
+    } catch (error) {
+      const decision = await decide(key, error)
+      if (decision === 'backoff') queue.retry(key)
+      else if (decision === 'drop') queue.forget(key)
+      else queue.add(key, decision)
+      return 'failed'
+    }
+  }
+
+  async function decide(key: string, error: unknown): Promise<RequeueDecision> {
+    try {
+      return (await onError?.(parseKey(key), error)) ?? 'backoff'
+    } catch {
+      return 'backoff'
+    }
+  }
+
+  try {
+    await Promise.all(Array.from({ length: concurrency }, work))
+  } finally {
+    signal.removeEventListener('abort', stop)
+    cancelDrain?.()
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Follows one selection of objects: lists it in pages, watches it from there, and goes on for as long as its signal
+ * lets it, whatever the server does meanwhile. It is a state machine, kube-rs's watcher being the model, and tells its
+ * consumer one small union of events.
+ *
+ *     listing ────────all pages────────▶ watching ◀──┐ closed by the server: again from the last version seen
+ *      ▲   │                              │      └───┘
+ *      │   └──failed──▶ interrupted ◀─────┴── cut, silent, refused, 410
+ *      └───never listed, 410──┘  └──else──▶ watching
+ *
+ * Guarantees:
+ * - between `init` and `ready` come all objects of the selection as `apply`: what the consumer holds and is not told
+ *   there is gone. A second `init` without a `ready` between starts over. So a delete missed meanwhile is never lost;
+ * - after `ready`, events come in the order of resource versions;
+ * - a failure is told as `interrupted` and never thrown. The next try waits 0.8 s, doubled up to 30 s, with jitter, and
+ *   at least as long as the server asked; two minutes of healthy watching forget earlier failures (client-go's figures);
+ * - the generator ends when its signal is aborted, and by then its requests and timers are gone.
+ *
+ * What a watch is asked for, and when a silent one is given up: see `KubeClient.watch`.
+ */
+import { backoffMs } from './backoff.ts'
+import type { KubeClient, Selection } from './client.ts'
+import { type Clock, sleep, systemClock } from './clock.ts'
+import { isGone, isKubeError, KubeError } from './kube-error.ts'
+import { listPages } from './pages.ts'
+import type { KubeObject, ResourceType } from './resource.ts'
+
+export type ReflectorEvent<T extends KubeObject = KubeObject> =
+  /** Everything is told anew from here. */
+  | { readonly type: 'init' }
+  | { readonly type: 'apply'; readonly object: T }
+  /** With the object's last state. */
+  | { readonly type: 'delete'; readonly object: T }
+  /** All of the selection, as it was at this version, has been told. */
+  | { readonly type: 'ready'; readonly resourceVersion: string }
+  /** Nothing more changed up to this version. */
+  | { readonly type: 'bookmark'; readonly resourceVersion: string }
+  /** The server was lost; it is tried again after `retryMs`. */
+  | { readonly type: 'interrupted'; readonly error: unknown; readonly retryMs: number }
+
+export interface ReflectorOptions extends Selection {
+  readonly signal: AbortSignal
+  /** Objects in one LIST answer. */
+  readonly pageSize?: number | undefined
+  /** See `WatchOptions.livenessMs`. */
+  readonly livenessMs?: number | undefined
+  readonly clock?: Clock | undefined
+  readonly random?: (() => number) | undefined
+}
+
+type State =
+  | { readonly at: 'listing' }
+  | { readonly at: 'watching'; readonly resourceVersion: string }
+  | { readonly at: 'interrupted'; readonly error: unknown; readonly next: State }
+
+type Step<T extends KubeObject> = AsyncGenerator<ReflectorEvent<T>, State, undefined>
+
+const BACKOFF = { baseMs: 800, maxMs: 30_000 }
+const HEALTHY_MS = 120_000
+/** A watch that ends sooner and told nothing counts as a failure, else both sides could spin. */
+const SHORT_WATCH_MS = 1_000
+const PAGE_SIZE = 500
+const PAGE_TIMEOUT_MS = 60_000
+
+export async function* reflect<T extends KubeObject>(
+  client: KubeClient,
+  type: ResourceType<T>,
+  options: ReflectorOptions,
+): AsyncGenerator<ReflectorEvent<T>, void, undefined> {
+  const { signal, namespace, labelSelector, fieldSelector, livenessMs } = options
+  const { clock = systemClock, random = Math.random, pageSize = PAGE_SIZE } = options
+  const selection = { namespace, labelSelector, fieldSelector }
+  let failures = 0
+
+  async function* listing(): Step<T> {
+    for (const limit of [pageSize, pageSize, undefined]) {
+      try {
+        return yield* listOnce(limit)
+      } catch (error) {
+        // The pages outlived their version. Twice is enough: then all at once, which cannot expire.
+        if (limit === undefined || !isGone(error)) return { at: 'interrupted', error, next: { at: 'listing' } }
+      }
+    }
+    throw new Error('unreachable')
+  }
+
+  async function* listOnce(limit: number | undefined): Step<T> {
+    yield { type: 'init' }
+    let resourceVersion = ''
+    const paging = limit === undefined ? {} : { limit }
+    for await (const page of listPages(client, type, { ...selection, ...paging, timeoutMs: PAGE_TIMEOUT_MS, signal })) {
+      for (const object of page.items) yield { type: 'apply', object }
+      resourceVersion = page.metadata.resourceVersion
+    }
+    yield { type: 'ready', resourceVersion }
+    return { at: 'watching', resourceVersion }
+  }
+
+  async function* watching(from: string): Step<T> {
+    const startedAt = clock.now()
+    let resourceVersion = from
+    let error: unknown
+    try {
+      for await (const event of client.watch(type, { ...selection, resourceVersion, livenessMs, signal })) {
+        if (event.type === 'BOOKMARK') {
+          resourceVersion = event.resourceVersion
+          yield { type: 'bookmark', resourceVersion }
+        } else {
+          resourceVersion = event.object.metadata.resourceVersion
+          yield { type: event.type === 'DELETED' ? 'delete' : 'apply', object: event.object }
+        }
+      }
+    } catch (thrown) {
+      error = thrown
+    }
+    const lastedMs = clock.now() - startedAt
+    if (lastedMs >= HEALTHY_MS) failures = 0
+    if (!error && lastedMs < SHORT_WATCH_MS && resourceVersion === from) error = closedAtOnce()
+    const again: State = { at: 'watching', resourceVersion }
+    return error ? { at: 'interrupted', error, next: isGone(error) ? { at: 'listing' } : again } : again
+  }
+
+  async function* interrupted(error: unknown, next: State): Step<T> {
+    failures += 1
+    const asked = (isKubeError(error) && error.retryAfterMs) || 0
+    const retryMs = Math.max(asked, backoffMs(failures, { ...BACKOFF, random }))
+    yield { type: 'interrupted', error, retryMs }
+    await sleep(clock, retryMs, signal).catch(() => undefined) // aborted: the loop below ends
+    return next
+  }
+
+  let state: State = { at: 'listing' }
+  while (!signal.aborted) {
+    switch (state.at) {
+      case 'listing':
+        state = yield* listing()
+        break
+      case 'watching':
+        state = yield* watching(state.resourceVersion)
+        break
+      case 'interrupted':
+        state = yield* interrupted(state.error, state.next)
+    }
+  }
+}
+
+function closedAtOnce(): KubeError {
+  return new KubeError('the API server closed the watch at once', { status: 0, reason: 'ConnectionFailed' })
+}

@@ -1,0 +1,350 @@
+/**
+ * HTTP to one API server: one undici Agent (HTTP/1.1, keep-alive, no pipelining), credentials for each request
+ * anew, flow control, and retries of what may be retried.
+ *
+ * Guarantees:
+ * - what is thrown is a `KubeError`, or the caller's own abort reason;
+ * - a write is sent again only when the server surely did not take it: 429, or 401 with credentials that have
+ *   changed since. A read is also sent again after a connection that broke and after a 5xx that names a
+ *   `Retry-After`. Both at most {@link MAX_RETRIES} times;
+ * - `guard` runs right before each write is handed to the connection, after every wait;
+ * - when client certificates rotate, new requests use new connections, and the old ones end when idle;
+ * - after `close()` there is no socket and no timer left.
+ */
+import { Agent, type Dispatcher, ProxyAgent } from 'undici'
+import { type Clock, sleep, systemClock } from './clock.ts'
+import type { Cluster, TlsIdentity } from './cluster.ts'
+import { flowControl } from './flow-control.ts'
+import { errorFromAnswer, isKubeError, isUnauthorized, KubeError } from './kube-error.ts'
+
+export interface TransportOptions {
+  readonly cluster: Cluster
+  readonly userAgent?: string
+  /** Requests a second, and how many at once. */
+  readonly qps?: number
+  readonly burst?: number
+  /** From handing the request to the connection to the last byte of the answer. Watches have a bound of their own. */
+  readonly requestTimeoutMs?: number
+  /** Connections to the server, watches included; more requests wait for their turn. */
+  readonly maxConnections?: number
+  /** Called right before each write is sent; what it throws is thrown to the caller, and nothing is sent. */
+  readonly guard?: () => void
+  /** Told of each answer, for metrics. `status` 0 means that there was none. */
+  readonly onAnswer?: (answer: AnswerRecord) => void
+  readonly clock?: Clock
+  readonly random?: () => number
+}
+
+export interface AnswerRecord {
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  /** Until the headers were there. */
+  readonly durationMs: number
+}
+
+export interface TransportRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** With query. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  readonly body?: string
+  readonly signal?: AbortSignal | undefined
+  /** Instead of `requestTimeoutMs`. */
+  readonly timeoutMs?: number | undefined
+}
+
+export interface RawAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: string
+}
+
+export interface Transport {
+  /** The body of an answer below 300; anything else is thrown. */
+  text(request: TransportRequest): Promise<string>
+  /** Any answer, once: no retries, and no status is an error. */
+  raw(request: TransportRequest): Promise<RawAnswer>
+  /**
+   * The chunks of an answer that does not end; `silenceMs` without one while the reader waits for it is a `Timeout`.
+   * Ends quietly when the signal is aborted. Not retried.
+   */
+  stream(request: TransportRequest & { readonly silenceMs: number }): AsyncGenerator<Buffer, void, undefined>
+  close(): Promise<void>
+}
+
+const MAX_RETRIES = 5
+const MAX_RETRY_WAIT_MS = 30_000
+const FIRST_RETRY_MS = 200
+/** Below the 90 s after which kube-apiserver closes an idle connection, so that it is seldom closed under a request. */
+const KEEP_ALIVE_MS = 60_000
+
+export function transport(options: TransportOptions): Transport {
+  const { cluster, userAgent = 'kube', guard, onAnswer, clock = systemClock, random = Math.random } = options
+  const { requestTimeoutMs = 30_000 } = options
+  const flow = flowControl({ qps: options.qps ?? 400, burst: options.burst ?? 800, clock })
+  const connections = dispatchers(cluster, options.maxConnections ?? 128)
+  const prefix = cluster.server.pathname.replace(/\/$/, '')
+
+  /** One try: resolves with the headers. `signal` governs the body as well. */
+  async function dispatch(request: TransportRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const credentials = await cluster.credentials()
+    const dispatcher = connections.for(credentials.tls)
+    signal.throwIfAborted()
+    if (request.method !== 'GET') guard?.()
+    const startedAt = clock.now()
+    const path = prefix + request.path
+    const record = (status: number) =>
+      onAnswer?.({ method: request.method, path, status, durationMs: clock.now() - startedAt })
+    try {
+      const response = await dispatcher.request({
+        origin: cluster.server.origin,
+        path,
+        method: request.method,
+        headers: {
+          accept: 'application/json',
+          'user-agent': userAgent,
+          ...credentials.headers,
+          ...request.headers,
+        } as Record<string, string | string[]>,
+        body: request.body ?? null,
+        signal,
+        headersTimeout: 0, // our own deadline covers connecting, headers and body
+        bodyTimeout: 0,
+      })
+      record(response.statusCode)
+      return response
+    } catch (error) {
+      record(0)
+      throw error
+    }
+  }
+
+  async function attempt<R>(
+    request: TransportRequest,
+    read: (response: Dispatcher.ResponseData) => Promise<R>,
+  ): Promise<R> {
+    await flow.take(request.signal)
+    const deadline = withDeadline(request.signal, request.timeoutMs ?? requestTimeoutMs, clock)
+    try {
+      return await read(await dispatch(request, deadline.signal))
+    } catch (error) {
+      throw asKubeError(error, request, deadline.signal)
+    } finally {
+      deadline.release()
+    }
+  }
+
+  async function readOk(request: TransportRequest, response: Dispatcher.ResponseData): Promise<string> {
+    const body = await response.body.text()
+    if (response.statusCode < 300) return body
+    throw errorFromAnswer(response.statusCode, body, oneHeader(response.headers['retry-after']), describe(request))
+  }
+
+  return {
+    async text(request) {
+      for (let retries = 0; ; retries++) {
+        try {
+          return await attempt(request, (response) => readOk(request, response))
+        } catch (error) {
+          if (isUnauthorized(error) && retries === 0) {
+            cluster.refused()
+            continue
+          }
+          const waitMs = retries < MAX_RETRIES ? retryDelayMs(request, error, retries, random) : undefined
+          if (waitMs === undefined) throw error
+          await sleep(clock, waitMs, request.signal)
+        }
+      }
+    },
+
+    async raw(request) {
+      return attempt(request, async ({ statusCode, headers, body }) => ({
+        status: statusCode,
+        headers,
+        body: await body.text(),
+      }))
+    },
+
+    async *stream(request) {
+      const { signal, silenceMs } = request
+      await flow.take(signal)
+      const silence = withSilenceBound(signal, silenceMs, clock)
+      try {
+        silence.listen()
+        const response = await dispatch(request, silence.signal)
+        if (response.statusCode >= 300) {
+          if (response.statusCode === 401) cluster.refused()
+          await readOk(request, response)
+        }
+        const chunks = response.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+        for (;;) {
+          silence.listen()
+          const { value, done } = await chunks.next()
+          silence.heard()
+          if (done) return
+          yield value
+        }
+      } catch (error) {
+        if (signal?.aborted) return
+        throw asKubeError(error, request, silence.signal)
+      } finally {
+        silence.release() // aborts: whatever was left of the answer is dropped with its connection
+      }
+    },
+
+    close: () => connections.close(),
+  }
+}
+
+/** How long to wait before the next try; `undefined` when there must be none. */
+function retryDelayMs(
+  request: TransportRequest,
+  error: unknown,
+  retries: number,
+  random: () => number,
+): number | undefined {
+  if (!isKubeError(error)) return undefined
+  const safe = error.status === 429 || (request.method === 'GET' && isPassing(error))
+  if (!safe) return undefined
+  const asked = error.retryAfterMs ?? FIRST_RETRY_MS * 2 ** retries
+  return Math.min(asked, MAX_RETRY_WAIT_MS) * (1 + random() / 4)
+}
+
+function isPassing(error: KubeError): boolean {
+  return error.reason === 'ConnectionFailed' || (error.status >= 500 && error.retryAfterMs !== undefined)
+}
+
+function asKubeError(error: unknown, request: TransportRequest, signal: AbortSignal): unknown {
+  if (isKubeError(error) || request.signal?.aborted) return request.signal?.aborted ? request.signal.reason : error
+  if (isKubeError(signal.reason)) {
+    return new KubeError(signal.reason.message, { status: 0, reason: 'Timeout', request: describe(request) })
+  }
+  if (!isConnectionError(error)) return error // the guard's own, an exec plugin's
+  const message = `no answer from the API server: ${rootMessage(error)}`
+  return new KubeError(message, { status: 0, reason: 'ConnectionFailed', request: describe(request), cause: error })
+}
+
+/** Whatever undici, the socket or TLS throws has a code; a programming error has none. */
+function isConnectionError(error: unknown): boolean {
+  return error instanceof Error && typeof (error as { code?: unknown }).code === 'string'
+}
+
+function rootMessage(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return rootMessage(error.errors[0])
+  const { message, code } = error as { message?: string; code?: string }
+  return message || code || String(error)
+}
+
+function describe(request: TransportRequest): string {
+  return `${request.method} ${request.path.split('?')[0]}`
+}
+
+function oneHeader(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value
+}
+
+/** A signal that is aborted by its parent, or when the time is up. Must be released. */
+function withDeadline(parent: AbortSignal | undefined, timeoutMs: number, clock: Clock) {
+  const controller = new AbortController()
+  const timeout = () =>
+    controller.abort(
+      new KubeError(`no answer from the API server within ${timeoutMs} ms`, { status: 0, reason: 'Timeout' }),
+    )
+  const cancel = clock.after(timeoutMs, timeout)
+  const unlink = follow(parent, controller)
+  return {
+    signal: controller.signal,
+    release() {
+      cancel()
+      unlink()
+    },
+  }
+}
+
+/** A signal that is aborted by its parent, or when nothing is heard for `silenceMs` while somebody listens. */
+function withSilenceBound(parent: AbortSignal | undefined, silenceMs: number, clock: Clock) {
+  const controller = new AbortController()
+  const unlink = follow(parent, controller)
+  let listening = false
+  let armedFor = 0
+  let cancel: (() => void) | undefined
+
+  /** One timer for the whole stream: a chunk only moves the time that it is checked against. */
+  function arm(delayMs: number): void {
+    cancel = clock.after(delayMs, () => {
+      cancel = undefined
+      const left = armedFor - clock.now()
+      if (!listening) return
+      if (left > 0) return arm(left)
+      const message = `nothing came from the API server for ${silenceMs} ms`
+      controller.abort(new KubeError(message, { status: 0, reason: 'Timeout' }))
+    })
+  }
+
+  return {
+    signal: controller.signal,
+    listen() {
+      listening = true
+      armedFor = clock.now() + silenceMs
+      if (!cancel) arm(silenceMs)
+    },
+    heard() {
+      listening = false
+    },
+    release() {
+      cancel?.()
+      unlink()
+      controller.abort()
+    },
+  }
+}
+
+function follow(parent: AbortSignal | undefined, controller: AbortController): () => void {
+  if (!parent) return () => undefined
+  const abort = () => controller.abort(parent.reason)
+  if (parent.aborted) abort()
+  parent.addEventListener('abort', abort, { once: true })
+  return () => parent.removeEventListener('abort', abort)
+}
+
+/** One dispatcher at a time: a new TLS identity gets a new one, and the old one closes when its last request is done. */
+function dispatchers(cluster: Cluster, maxConnections: number) {
+  let current: { readonly tls: TlsIdentity; readonly dispatcher: Dispatcher } | undefined
+  const retired = new Set<Dispatcher>()
+  return {
+    for(tls: TlsIdentity): Dispatcher {
+      if (current?.tls === tls) return current.dispatcher
+      if (current) retire(current.dispatcher)
+      current = { tls, dispatcher: newDispatcher(cluster, tls, maxConnections) }
+      return current.dispatcher
+    },
+    async close() {
+      const all = [...retired, ...(current ? [current.dispatcher] : [])]
+      current = undefined
+      await Promise.all(all.map((dispatcher) => dispatcher.destroy()))
+    },
+  }
+
+  function retire(dispatcher: Dispatcher): void {
+    retired.add(dispatcher)
+    dispatcher.close().then(
+      () => retired.delete(dispatcher),
+      () => retired.delete(dispatcher),
+    )
+  }
+}
+
+function newDispatcher(cluster: Cluster, tls: TlsIdentity, maxConnections: number): Dispatcher {
+  const common = {
+    connections: maxConnections,
+    pipelining: 1,
+    allowH2: false,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
+  }
+  const keepAlive = { keepAlive: true, keepAliveInitialDelay: 30_000 }
+  return cluster.proxy
+    ? new ProxyAgent({ ...common, uri: cluster.proxy.href, requestTls: { ...tls, ...keepAlive } })
+    : new Agent({ ...common, connect: { ...tls, ...keepAlive } })
+}
