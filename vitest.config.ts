@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { closingLine } from './tools/closing-line.ts'
 
 /**
  * Two projects. `unit` stands beside the code, needs nothing but Node and answers in seconds (`make check`).
@@ -7,6 +8,7 @@ import { defineConfig } from 'vitest/config'
  */
 export default defineConfig({
   test: {
+    reporters: ['default', closingLine()],
     projects: [
       {
         test: {
