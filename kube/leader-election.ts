@@ -31,6 +31,8 @@ export interface LeaderElectionOptions {
   /** Between one renewal, or one try to acquire, and the next. */
   readonly renewMs?: number
   readonly signal: AbortSignal
+  /** May the lease be taken now? Asked before each try; while it says no, the holder is only watched. Default: always. */
+  readonly eligible?: () => boolean
   readonly onStarted?: () => void
   /** Not called on a stop by `signal`. */
   readonly onLost?: (reason: string) => void
@@ -57,7 +59,17 @@ const RETRY_MS = 1_000
 const RELEASE_TIMEOUT_MS = 3_000
 
 export function leaderElection(options: LeaderElectionOptions): LeaderElection {
-  const { client, lease: key, identity, signal, onStarted, onLost, onNewLeader, onError } = options
+  const {
+    client,
+    lease: key,
+    identity,
+    signal,
+    eligible = () => true,
+    onStarted,
+    onLost,
+    onNewLeader,
+    onError,
+  } = options
   const { durationMs = 15_000, deadlineMs = 10_000, renewMs = 3_000 } = options
   const { clock = systemClock, wallClock = Date.now, random = Math.random } = options
   if (!(renewMs < deadlineMs && deadlineMs < durationMs)) {
@@ -112,7 +124,8 @@ export function leaderElection(options: LeaderElectionOptions): LeaderElection {
 
   async function acquire(): Promise<boolean> {
     while (!signal.aborted) {
-      if (await tryHold(deadlineMs)) return true
+      if (!eligible()) await within(deadlineMs, lock.look).catch((error) => onError?.(error))
+      else if (await tryHold(deadlineMs)) return true
       await pause(renewMs * (0.8 + 0.4 * random()))
     }
     return false

@@ -24,6 +24,8 @@ export interface LeaseLockOptions {
 export interface LeaseLock {
   /** Takes or renews; `false` when it is another's. Throws what the server says: then nobody knows. */
   tryHold(signal: AbortSignal): Promise<boolean>
+  /** Only watches the holder, so that a later `tryHold` knows since when it has been silent. */
+  look(signal: AbortSignal): Promise<void>
   /** Gives it back, if it is still ours. */
   release(signal: AbortSignal): Promise<void>
   /** As last seen. */
@@ -85,6 +87,7 @@ export function leaseLock({ client, key, identity, durationMs, clock, wallClock 
   }
 
   return {
+    look,
     async tryHold(signal) {
       if (!isOurs()) await look(signal) // the holder goes straight to the write: one request a renewal
       // Twice, because a conflict may be about an annotation; after a conflict the lease is looked at again.
