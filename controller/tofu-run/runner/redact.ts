@@ -22,7 +22,7 @@ const shortestSecret = 6
 export function redactor(secrets: Iterable<string>): Redactor {
   const forms = disguises(secrets)
   const longest = forms.reduce((length, form) => Math.max(length, form.length), 0)
-  const pattern = forms.length === 0 ? undefined : new RegExp(forms.map(RegExp.escape).join('|'), 'g')
+  const pattern = forms.length === 0 ? undefined : new RegExp(forms.map(literal).join('|'), 'g')
   let held = ''
 
   function clean(text: string): string {
@@ -66,6 +66,11 @@ function disguises(secrets: Iterable<string>): string[] {
     }
   }
   return [...forms].sort((a, b) => b.length - a.length)
+}
+
+/** As a regular expression that matches just this text. */
+function literal(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
 }
 
 function percentEncoded(value: string): string {

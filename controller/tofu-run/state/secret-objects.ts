@@ -5,7 +5,7 @@
  * Bytes go in and out as they are; base64 is the transport's affair.
  */
 
-import { secretType } from '../../../kube/builtin-types.ts'
+import { type Secret, secretType } from '../../../kube/builtin-types.ts'
 import type { KubeClient } from '../../../kube/client.ts'
 import { isNotFound } from '../../../kube/kube-error.ts'
 
@@ -59,7 +59,7 @@ export function secretObjects(client: KubeClient, namespace: string): SecretObje
       const object = toKubernetes(draft, namespace)
       const metadata = { ...object.metadata, resourceVersion: draft.resourceVersion }
       return fromKubernetes(
-        await client.replace(secretType, { ...object, metadata } as ReplaceableSecret, withSignal(signal)),
+        await client.replace(secretType, { ...object, metadata } as unknown as Secret, withSignal(signal)),
       )
     },
     async remove(name, signal) {
@@ -85,24 +85,12 @@ export function secretObjects(client: KubeClient, namespace: string): SecretObje
   }
 }
 
-type ReplaceableSecret = Parameters<KubeClient['replace']>[1]
-
 function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal === undefined ? {} : { signal }
 }
 
-interface SecretShape {
-  readonly metadata: {
-    readonly name: string
-    readonly resourceVersion?: string
-    readonly creationTimestamp?: string
-    readonly labels?: Readonly<Record<string, string>>
-  }
-  readonly data?: Readonly<Record<string, string>>
-}
-
-function fromKubernetes(secret: SecretShape): StoredSecret {
-  const { name, resourceVersion = '', creationTimestamp = '', labels = {} } = secret.metadata
+function fromKubernetes(secret: Secret): StoredSecret {
+  const { name, resourceVersion, creationTimestamp, labels = {} } = secret.metadata
   const data = Object.fromEntries(
     Object.entries(secret.data ?? {}).map(([field, value]) => [field, Buffer.from(value, 'base64')]),
   )

@@ -1,0 +1,96 @@
+/**
+ * Runs one program, tofu or git, so that it can be stopped politely and cannot outlive the runner.
+ *
+ * Stopping: one SIGINT to the program alone (tofu finishes what is under way and saves the state; its providers must not be hit);
+ * after a grace a second one (tofu gives up at once, with what it has); after another SIGKILL to the whole group.
+ *
+ * The program leads a session of its own. In its group stays a guard, a shell that reads from a pipe which only the runner holds:
+ * when the runner is gone, for whatever reason, the guard does the same as above. When the program has ended, the guard ends what
+ * the program left behind. The group's number stays taken as long as the guard lives, so it can hit nobody else.
+ */
+import { spawn } from 'node:child_process'
+import type { Writable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
+
+export interface ChildEnd {
+  /** `undefined` when a signal ended it. */
+  readonly code: number | undefined
+  /** How hard it had to be stopped: 0 not at all, 1 and 2 by SIGINT, 3 by SIGKILL. */
+  readonly stopped: 0 | 1 | 2 | 3
+}
+
+const guard = `
+grace=$1; shift
+( trap '' HUP INT TERM
+  read -r _ <&3
+  kill -s INT $$ 2>/dev/null
+  while [ "$grace" -gt 0 ] && kill -0 $$ 2>/dev/null; do sleep 1; grace=$((grace - 1)); done
+  kill -s KILL -- -$$ ) </dev/null >/dev/null 2>&1 &
+exec 3<&-
+exec "$@"
+`
+
+export function runChild(options: {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly onOutput: (text: string, stream: 'stdout' | 'stderr') => void
+  /** Aborted when the program is to stop. */
+  readonly stop: AbortSignal
+  readonly firstGraceMs: number
+  readonly secondGraceMs: number
+}): Promise<ChildEnd> {
+  const { program, args, cwd, environment, onOutput, stop, firstGraceMs, secondGraceMs } = options
+  const graceSeconds = String(Math.ceil((firstGraceMs + secondGraceMs) / 1000))
+  const child = spawn('/bin/sh', ['-c', guard, 'sh', graceSeconds, program, ...args], {
+    cwd,
+    env: environment,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  })
+  const lifeline = child.stdio[3] as Writable
+  lifeline.on('error', () => undefined)
+  for (const name of ['stdout', 'stderr'] as const) {
+    const decoder = new StringDecoder('utf8')
+    child[name]?.on('data', (bytes: Buffer) => onOutput(decoder.write(bytes), name))
+    child[name]?.on('end', () => onOutput(decoder.end(), name))
+  }
+
+  return new Promise((resolve, reject) => {
+    let stopped: ChildEnd['stopped'] = 0
+    let code: number | undefined
+    let timer: NodeJS.Timeout | undefined
+
+    function signal(name: 'SIGINT' | 'SIGKILL', target: number): void {
+      try {
+        process.kill(target, name)
+      } catch {
+        // It has ended in between; its exit is on the way.
+      }
+    }
+    function stopIt(): void {
+      if (child.pid === undefined || child.exitCode !== null) return
+      stopped = stopped === 0 ? 1 : stopped === 1 ? 2 : 3
+      signal(stopped === 3 ? 'SIGKILL' : 'SIGINT', stopped === 3 ? -child.pid : child.pid)
+      if (stopped < 3) timer = setTimeout(stopIt, stopped === 1 ? firstGraceMs : secondGraceMs)
+    }
+    function settled(): void {
+      clearTimeout(timer)
+      stop.removeEventListener('abort', stopIt)
+    }
+
+    child.once('error', (error) => {
+      settled()
+      reject(error)
+    })
+    child.once('exit', (exitCode) => {
+      code = exitCode ?? undefined
+      settled()
+      lifeline.end() // the guard ends whatever holds our pipes open
+    })
+    child.once('close', () => resolve({ code, stopped }))
+    if (stop.aborted) stopIt()
+    else stop.addEventListener('abort', stopIt, { once: true })
+  })
+}
