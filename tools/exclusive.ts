@@ -147,10 +147,14 @@ async function self(): Promise<LockOwner> {
   return { pid: process.pid, host: hostname(), startedAt: await startOf(process.pid) }
 }
 
-/** Clock ticks from boot to the start of a process (proc(5), field 22); empty where there is no /proc. */
+/**
+ * Clock ticks from boot to the start of a process (proc(5), field 22); empty where there is no /proc. A process that has ended and is
+ * only not yet waited for by its parent has no start any more.
+ */
 async function startOf(pid: number): Promise<string> {
   const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  return line.slice(line.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '')
 }
 
 /** What is not ours to read counts as another host's: only its silence tells that it is dead. */

@@ -46,7 +46,7 @@ export interface GuardedProcessOptions {
 const STOP_GRACE_MS = 5_000
 
 /*
- * $1 is the grace, the rest the program. The guard is forked twice, so that it is not the program's child: programs wait for
+ * $1 is the grace, the rest the program. `kill -s`, since dash takes no negative number after `kill -TERM --`. The guard is forked twice, so that it is not the program's child: programs wait for
  * children they know nothing of. `$$` is the program's pid, and the group's number: it stays taken while the guard is in the group.
  */
 const GUARD = `
@@ -54,9 +54,9 @@ grace=$1; shift
 ( (
   trap '' HUP INT TERM
   read -r _ <&3
-  kill -TERM -- -$$ 2>/dev/null
+  kill -s TERM -- -$$ 2>/dev/null
   while [ "$grace" -gt 0 ] && kill -0 $$ 2>/dev/null; do sleep 1; grace=$((grace - 1)); done
-  kill -KILL -- -$$
+  kill -s KILL -- -$$
 ) </dev/null >/dev/null 2>&1 & )
 exec 3<&- "$@"
 `
