@@ -103,6 +103,7 @@ describe('a run that works', () => {
     ['succeeded', 'Completed', 'Applied'],
     ['failed', 'Failed', 'TofuFailed'],
     ['timedOut', 'Failed', 'Timeout'],
+    ['interrupted', 'Failed', 'Interrupted'],
     ['cancelled', 'Cancelled', 'Cancelled'],
   ] as const)('that %s ends %s', (outcome, as, reason) => {
     const action = decide(run({ phase: 'Applying', plan }), world({ execution: finished(outcome) }))
@@ -180,7 +181,7 @@ describe('every run in every world', () => {
     { kind: 'running', begun: false },
     { kind: 'lost', begun: true, message: '' },
     { kind: 'lost', begun: false, message: '' },
-    ...(['succeeded', 'failed', 'cancelled', 'timedOut'] as const).map(finished),
+    ...(['succeeded', 'failed', 'cancelled', 'timedOut', 'interrupted'] as const).map(finished),
   )
   const anyWorld = fc.record({ execution: anyExecution, go: fc.boolean(), stateVersion: fc.constantFrom(3, 4) })
 

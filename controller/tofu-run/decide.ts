@@ -201,6 +201,8 @@ function afterPhase(run: RunFacts, phase: RunPhase, result: PhaseResult): Action
       return finish('Cancelled', 'Cancelled', result.error, result)
     case 'timedOut':
       return finish('Failed', 'Timeout', result.error, result)
+    case 'interrupted':
+      return finish('Failed', 'Interrupted', result.error, result)
     case 'failed':
       return finish('Failed', result.reason === '' ? 'TofuFailed' : result.reason, result.error, result)
     case 'succeeded':

@@ -61,10 +61,24 @@ export const bundle = z.object({
 })
 export type Bundle = z.infer<typeof bundle>
 
-export const stopReasons = ['cancelled', 'timedOut'] as const
+/** `interrupted`: the runner itself was told to end, by a node that drains or a controller that stops. */
+export const stopReasons = ['cancelled', 'timedOut', 'interrupted'] as const
 export type StopReason = (typeof stopReasons)[number]
 
 export const progressAnswer = z.object({ stop: z.enum(stopReasons).optional() })
+
+/** The files that a plan was made from, with what `init` added to them but for the providers. */
+export const workspaceArchive = z.object({
+  /** Where in it tofu runs. */
+  folder: z.string(),
+  entries: z.array(
+    z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('file'), path: z.string(), executable: z.boolean(), base64: z.string() }),
+      z.object({ kind: z.literal('link'), path: z.string(), target: z.string() }),
+    ]),
+  ),
+})
+export type WorkspaceArchive = z.infer<typeof workspaceArchive>
 
 export const plannedChange = z.object({ address: z.string(), actions: z.array(z.string()) })
 export type PlannedChange = z.infer<typeof plannedChange>

@@ -1,0 +1,252 @@
+/**
+ * One phase of one run, from the first word to the controller to the last: fetch the sources, `tofu init`, then `plan` or `apply`.
+ *
+ * Guarantees: exactly one result, however it ends; whatever state tofu could not upload is handed over before; the plan that is
+ * applied has the digest that was asked for; nothing that is printed or reported holds a secret of the bundle.
+ */
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  type Bundle,
+  bundle as bundleSchema,
+  type PhaseResult,
+  type PlanSummary,
+  progressAnswer,
+  type StopReason,
+  workspaceArchive,
+} from '../protocol.ts'
+import { digestOf } from '../state/blob-store.ts'
+import { type ControllerLink, LinkRefused } from './controller-link.ts'
+import { bounded, diagnosticsOf } from './diagnostics.ts'
+import { checkOut } from './git-source.ts'
+import { type ChildEnd, runChild } from './guarded-child.ts'
+import { outputPump } from './output-pump.ts'
+import { summarisePlan } from './plan-summary.ts'
+import { redactor } from './redact.ts'
+import { RunFailure } from './run-failure.ts'
+import { stateDumpCatcher } from './state-dump.ts'
+import { pack, takeOverBackend, unpack, within, writeFiles } from './workspace-folder.ts'
+
+export interface PhaseWorld {
+  readonly link: ControllerLink
+  /** Tells this runner from any other that may have been started for the same phase. */
+  readonly runnerId: string
+  /** Empty, and nobody else's. */
+  readonly workFolder: string
+  /** The tofu program. */
+  readonly tofu: string
+  /** What every program gets: PATH, the plugin cache, the CLI configuration, where the state is. */
+  readonly environment: Readonly<Record<string, string>>
+  readonly beatEveryMs: number
+  readonly now: () => Date
+  /** Aborted with a `StopReason` when the runner itself is to end. */
+  readonly interrupted: AbortSignal
+}
+
+/** @throws LinkRefused when this runner may not do this phase, or not any more. */
+export async function runPhase(world: PhaseWorld): Promise<PhaseResult> {
+  const { link } = world
+  await link.send('POST', 'begin', JSON.stringify({ runner: world.runnerId }))
+  const bundle = bundleSchema.parse(JSON.parse(String(await link.get('bundle'))))
+
+  const stop = new AbortController()
+  const stopWith = (reason: StopReason) => stop.abort(reason)
+  const timer = setTimeout(() => stopWith('timedOut'), bundle.timeoutMs)
+  const onInterrupt = () => stopWith('interrupted')
+  world.interrupted.addEventListener('abort', onInterrupt)
+  if (world.interrupted.aborted) onInterrupt()
+
+  let refused: LinkRefused | undefined
+  const pump = outputPump({
+    redactor: redactor(bundle.secrets),
+    everyMs: world.beatEveryMs,
+    async sendPiece(index, text, patient) {
+      await link.send('PUT', `output/${index}`, text, patient ? {} : { patienceMs: 0 })
+    },
+    async beat() {
+      try {
+        const answer = await link.send('POST', 'progress', '', { patienceMs: 0 })
+        const asked = progressAnswer.parse(JSON.parse(String(answer))).stop
+        if (asked !== undefined) stopWith(asked)
+      } catch (error) {
+        if (!(error instanceof LinkRefused)) throw error
+        refused = error // somebody else holds the stack: nothing that we do can count any more
+        stopWith('interrupted')
+      }
+    },
+  })
+
+  const work = phaseWork(world, bundle, stop.signal, (text) => pump.write(text))
+  const clean = (text: string) => {
+    const once = redactor(bundle.secrets)
+    return once.push(text) + once.end()
+  }
+  try {
+    const result = await work.run().catch((error: unknown) => failed(error, stop.signal))
+    const rescuedState = await work.rescueState()
+    await pump.close()
+    if (refused !== undefined) throw refused
+    return {
+      ...result,
+      error: bounded(clean(result.error)),
+      ...(rescuedState ? { rescuedState } : {}),
+      finishedAt: world.now().toISOString(),
+    }
+  } finally {
+    clearTimeout(timer)
+    world.interrupted.removeEventListener('abort', onInterrupt)
+  }
+}
+
+type Outcome = Omit<PhaseResult, 'finishedAt' | 'rescuedState'>
+
+function failed(error: unknown, stop: AbortSignal): Outcome {
+  if (error instanceof LinkRefused) throw error
+  const message = error instanceof Error ? error.message : String(error)
+  if (stop.aborted) return { outcome: stop.reason as StopReason, reason: '', error: message }
+  return { outcome: 'failed', reason: error instanceof RunFailure ? error.reason : 'RunnerFailed', error: message }
+}
+
+function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: (text: string) => void) {
+  const { link, workFolder } = world
+  const root = join(workFolder, 'config')
+  const secretsFolder = join(workFolder, 'secrets')
+  const planFile = join(workFolder, 'plan.tfplan')
+  const dumps = stateDumpCatcher()
+  const environment: Record<string, string> = { ...world.environment, ...bundle.environment }
+  let folder = root
+
+  async function tofu(args: readonly string[], options: { readonly silent?: boolean } = {}) {
+    let output = ''
+    const end: ChildEnd = await runChild({
+      program: world.tofu,
+      args,
+      cwd: folder,
+      environment,
+      onOutput(text, stream) {
+        const shown = stream === 'stdout' && options.silent !== true ? dumps.push(text) : text
+        output += shown
+        if (options.silent !== true || stream === 'stderr') print(shown)
+      },
+      stop,
+      firstGraceMs: bundle.firstGraceMs,
+      secondGraceMs: bundle.secondGraceMs,
+    })
+    if (options.silent !== true) {
+      const rest = dumps.end()
+      output += rest
+      print(rest)
+    }
+    return { ...end, output }
+  }
+
+  /** @throws RunFailure with tofu's diagnostics; what was stopped is worded by {@link stoppedWords}. */
+  async function mustSucceed(args: readonly string[], options: { readonly silent?: boolean } = {}): Promise<string> {
+    const { code, stopped, output } = await tofu(args, options)
+    if (code === 0) return output
+    if (stop.aborted) throw new Error(stoppedWords(bundle, stop.reason as StopReason, stopped))
+    if (code === undefined) {
+      const words = bundle.phase === 'apply' ? mayExist : 'Nothing was changed.'
+      throw new RunFailure('RunnerFailed', `tofu was killed from outside, perhaps for its memory. ${words}`)
+    }
+    throw new RunFailure('TofuFailed', diagnosticsOf(output))
+  }
+
+  async function prepare(): Promise<string | undefined> {
+    for (const path of [root, secretsFolder, environment.HOME, environment.TMPDIR]) {
+      if (path !== undefined) await mkdir(path, { recursive: true, mode: 0o700 })
+    }
+    for (const [name, { variable, content }] of Object.entries(bundle.secretFiles)) {
+      environment[variable] = within(secretsFolder, name)
+      await writeFile(within(secretsFolder, name), content, { mode: 0o600 })
+    }
+    return fetchSource()
+  }
+
+  /** Gives the commit of a git source. */
+  async function fetchSource(): Promise<string | undefined> {
+    const { source } = bundle
+    switch (source.kind) {
+      case 'files':
+        await writeFiles(root, source.files)
+        await takeOverBackend(folder)
+        return undefined
+      case 'git': {
+        const onOutput = print
+        const { commit } = await checkOut({ git: source.git, into: root, secretsFolder, environment, onOutput, stop })
+        folder = within(root, source.git.path)
+        await takeOverBackend(folder)
+        return commit
+      }
+      case 'planned': {
+        const archive = workspaceArchive.parse(JSON.parse(String(await link.get('workspace'))))
+        await unpack(root, archive)
+        folder = within(root, archive.folder)
+        return undefined
+      }
+    }
+  }
+
+  async function plan(commit: string | undefined): Promise<PlanSummary> {
+    const destroy = bundle.destroy ? ['-destroy'] : []
+    await mustSucceed(['plan', '-input=false', '-no-color', ...destroy, `-out=${planFile}`])
+    const summary = summarisePlan(await mustSucceed(['show', '-json', planFile], { silent: true }))
+    const file = await readFile(planFile)
+    const source = bundle.source.kind === 'git' ? bundle.source.git.path : ''
+    await link.send('PUT', 'workspace', JSON.stringify(await pack(root, source)))
+    await link.send('PUT', 'changes', redactAll(summary.document))
+    await link.send('PUT', 'plan', file)
+    const { document: _document, ...counts } = summary
+    return { digest: digestOf(file), ...counts, ...(commit === undefined ? {} : { commit }) }
+  }
+
+  function redactAll(text: string): string {
+    const once = redactor(bundle.secrets)
+    return once.push(text) + once.end()
+  }
+
+  async function apply(): Promise<void> {
+    const file = await link.get('plan')
+    if (digestOf(file) !== bundle.planDigest) {
+      throw new RunFailure('PlanDamaged', 'the stored plan is not the one that was shown; nothing was applied')
+    }
+    await writeFile(planFile, file, { mode: 0o600 })
+    await mustSucceed(['apply', '-input=false', '-no-color', planFile])
+  }
+
+  return {
+    async run(): Promise<Outcome> {
+      const commit = await prepare()
+      await mustSucceed(['init', '-input=false', '-no-color'])
+      if (bundle.phase === 'plan') return { outcome: 'succeeded', reason: '', error: '', plan: await plan(commit) }
+      await apply()
+      return { outcome: 'succeeded', reason: '', error: '' }
+    },
+
+    /** What tofu wrote to `errored.tfstate`, or printed because not even that was possible. */
+    async rescueState(): Promise<boolean> {
+      const file = join(folder, 'errored.tfstate')
+      const left = (await stat(file).catch(() => undefined)) === undefined ? undefined : await readFile(file)
+      const state = left ?? dumps.caught()
+      if (state === undefined) return false
+      await link.send('PUT', 'errored', state)
+      return true
+    },
+  }
+}
+
+const mayExist =
+  'Resources may exist that the state does not know: look at the output and the cloud before the next run.'
+
+/** What a person must know who stopped a run. */
+function stoppedWords(bundle: Bundle, reason: StopReason, stopped: ChildEnd['stopped']): string {
+  const why = {
+    cancelled: 'Cancelled',
+    timedOut: `Stopped after the timeout of ${Math.round(bundle.timeoutMs / 1000)} s`,
+    interrupted: 'Stopped because the runner had to end',
+  }[reason]
+  if (bundle.phase === 'plan') return `${why} while planning; nothing was changed.`
+  if (stopped < 2)
+    return `${why} while applying. tofu finished what was under way and saved the state; the rest was not applied.`
+  return `${why} while applying, and tofu had to be ${stopped === 2 ? 'interrupted twice' : 'killed'}. ${mayExist}`
+}
