@@ -1,0 +1,47 @@
+/**
+ * What one call carries from the door to the audit log: Hono's variables, typed.
+ *
+ * `headers` are those of the answer, as a plain object, because a `Headers` object costs more than the rest of a
+ * small answer; whoever writes the answer copies them in.
+ */
+import type { HttpBindings } from '@hono/node-server'
+import type { Context } from 'hono'
+import type { Caller } from '../auth/caller.ts'
+import type { Locale } from '../language/negotiation.ts'
+
+export interface Call {
+  /** Ours, or the caller's `X-Request-Id` where that is sane. */
+  readonly requestId: string
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number
+  /** Monotonic milliseconds. */
+  readonly startedAt: number
+  readonly sourceAddress: string
+  readonly locale: Locale
+  readonly headers: Record<string, string>
+  /** Once the token was found good. */
+  caller: Caller | undefined
+  /** The object the call is about, as soon as that is known. */
+  object: AuditObject | undefined
+}
+
+/** What the audit log says a call was about. Never holds anything the caller wrote but a name the cluster accepted. */
+export interface AuditObject {
+  readonly resource: string
+  readonly id: string
+  readonly namespace?: string
+  readonly name?: string
+}
+
+export interface ApiEnv {
+  /** Partial: a test that calls the app itself has no socket. */
+  Bindings: Partial<HttpBindings>
+  Variables: { call: Call }
+}
+
+export type ApiContext = Context<ApiEnv>
+
+/** Aborts when the caller goes away. */
+export function callerGone(context: ApiContext): AbortSignal {
+  return context.req.raw.signal
+}
