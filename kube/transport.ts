@@ -11,9 +11,11 @@
  * - when client certificates rotate, new requests use new connections, and the old ones end when idle;
  * - after `close()` there is no socket and no timer left.
  */
-import { Agent, type Dispatcher, ProxyAgent } from 'undici'
+import type { Dispatcher } from 'undici'
 import { type Clock, sleep, systemClock } from './clock.ts'
-import type { Cluster, TlsIdentity } from './cluster.ts'
+import type { Cluster, Credentials } from './cluster.ts'
+import { connections } from './connections.ts'
+import { withDeadline, withSilenceBound } from './deadlines.ts'
 import { flowControl } from './flow-control.ts'
 import { errorFromAnswer, isKubeError, isUnauthorized, KubeError } from './kube-error.ts'
 
@@ -76,20 +78,17 @@ export interface Transport {
 const MAX_RETRIES = 5
 const MAX_RETRY_WAIT_MS = 30_000
 const FIRST_RETRY_MS = 200
-/** Below the 90 s after which kube-apiserver closes an idle connection, so that it is seldom closed under a request. */
-const KEEP_ALIVE_MS = 60_000
-
 export function transport(options: TransportOptions): Transport {
   const { cluster, userAgent = 'kube', guard, onAnswer, clock = systemClock, random = Math.random } = options
   const { requestTimeoutMs = 30_000 } = options
   const flow = flowControl({ qps: options.qps ?? 400, burst: options.burst ?? 800, clock })
-  const connections = dispatchers(cluster, options.maxConnections ?? 128)
+  const pool = connections(cluster, options.maxConnections ?? 128)
   const prefix = cluster.server.pathname.replace(/\/$/, '')
 
   /** One try: resolves with the headers. `signal` governs the body as well. */
   async function dispatch(request: TransportRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const credentials = await cluster.credentials()
-    const dispatcher = connections.for(credentials.tls)
+    const credentials = await currentCredentials(request)
+    const dispatcher = pool.for(credentials.tls)
     signal.throwIfAborted()
     if (request.method !== 'GET') guard?.()
     const startedAt = clock.now()
@@ -117,6 +116,15 @@ export function transport(options: TransportOptions): Transport {
     } catch (error) {
       record(0)
       throw error
+    }
+  }
+
+  async function currentCredentials(request: TransportRequest): Promise<Credentials> {
+    try {
+      return await cluster.credentials()
+    } catch (error) {
+      const message = `no credentials for the API server: ${rootMessage(error)}`
+      throw new KubeError(message, { status: 0, reason: 'NoCredentials', request: describe(request), cause: error })
     }
   }
 
@@ -193,7 +201,7 @@ export function transport(options: TransportOptions): Transport {
       }
     },
 
-    close: () => connections.close(),
+    close: () => pool.close(),
   }
 }
 
@@ -242,109 +250,4 @@ function describe(request: TransportRequest): string {
 
 function oneHeader(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value
-}
-
-/** A signal that is aborted by its parent, or when the time is up. Must be released. */
-function withDeadline(parent: AbortSignal | undefined, timeoutMs: number, clock: Clock) {
-  const controller = new AbortController()
-  const timeout = () =>
-    controller.abort(
-      new KubeError(`no answer from the API server within ${timeoutMs} ms`, { status: 0, reason: 'Timeout' }),
-    )
-  const cancel = clock.after(timeoutMs, timeout)
-  const unlink = follow(parent, controller)
-  return {
-    signal: controller.signal,
-    release() {
-      cancel()
-      unlink()
-    },
-  }
-}
-
-/** A signal that is aborted by its parent, or when nothing is heard for `silenceMs` while somebody listens. */
-function withSilenceBound(parent: AbortSignal | undefined, silenceMs: number, clock: Clock) {
-  const controller = new AbortController()
-  const unlink = follow(parent, controller)
-  let listening = false
-  let armedFor = 0
-  let cancel: (() => void) | undefined
-
-  /** One timer for the whole stream: a chunk only moves the time that it is checked against. */
-  function arm(delayMs: number): void {
-    cancel = clock.after(delayMs, () => {
-      cancel = undefined
-      const left = armedFor - clock.now()
-      if (!listening) return
-      if (left > 0) return arm(left)
-      const message = `nothing came from the API server for ${silenceMs} ms`
-      controller.abort(new KubeError(message, { status: 0, reason: 'Timeout' }))
-    })
-  }
-
-  return {
-    signal: controller.signal,
-    listen() {
-      listening = true
-      armedFor = clock.now() + silenceMs
-      if (!cancel) arm(silenceMs)
-    },
-    heard() {
-      listening = false
-    },
-    release() {
-      cancel?.()
-      unlink()
-      controller.abort()
-    },
-  }
-}
-
-function follow(parent: AbortSignal | undefined, controller: AbortController): () => void {
-  if (!parent) return () => undefined
-  const abort = () => controller.abort(parent.reason)
-  if (parent.aborted) abort()
-  parent.addEventListener('abort', abort, { once: true })
-  return () => parent.removeEventListener('abort', abort)
-}
-
-/** One dispatcher at a time: a new TLS identity gets a new one, and the old one closes when its last request is done. */
-function dispatchers(cluster: Cluster, maxConnections: number) {
-  let current: { readonly tls: TlsIdentity; readonly dispatcher: Dispatcher } | undefined
-  const retired = new Set<Dispatcher>()
-  return {
-    for(tls: TlsIdentity): Dispatcher {
-      if (current?.tls === tls) return current.dispatcher
-      if (current) retire(current.dispatcher)
-      current = { tls, dispatcher: newDispatcher(cluster, tls, maxConnections) }
-      return current.dispatcher
-    },
-    async close() {
-      const all = [...retired, ...(current ? [current.dispatcher] : [])]
-      current = undefined
-      await Promise.all(all.map((dispatcher) => dispatcher.destroy()))
-    },
-  }
-
-  function retire(dispatcher: Dispatcher): void {
-    retired.add(dispatcher)
-    dispatcher.close().then(
-      () => retired.delete(dispatcher),
-      () => retired.delete(dispatcher),
-    )
-  }
-}
-
-function newDispatcher(cluster: Cluster, tls: TlsIdentity, maxConnections: number): Dispatcher {
-  const common = {
-    connections: maxConnections,
-    pipelining: 1,
-    allowH2: false,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveMaxTimeout: KEEP_ALIVE_MS,
-  }
-  const keepAlive = { keepAlive: true, keepAliveInitialDelay: 30_000 }
-  return cluster.proxy
-    ? new ProxyAgent({ ...common, uri: cluster.proxy.href, requestTls: { ...tls, ...keepAlive } })
-    : new Agent({ ...common, connect: { ...tls, ...keepAlive } })
 }
