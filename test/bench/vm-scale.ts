@@ -1,0 +1,234 @@
+/**
+ * The VM controller at scale, on the sim cloud and a real apiserver: from an empty cluster to all Ready, in quiet, restarted,
+ * and asked to stop a thousand at once. `VM_SCALE=100,1000 node test/bench/vm-scale.ts` takes other sizes; the largest
+ * but one is the one of the figures, 10,000 by default.
+ *
+ * The floor of "all Ready" is a bare generator of the same writes, run before it against the same apiserver.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { VM } from '../../crds/vm.ts'
+import { vmKind } from '../../crds/vm.ts'
+import { type Cache, cache } from '../../kube/cache.ts'
+import { getCondition } from '../../kube/conditions.ts'
+import { keyOf } from '../../kube/resource.ts'
+import { type Figure, report } from './report.ts'
+import { bareWrites, createVms, inParallel, makeCredentials, makeNamespaces, WRITES_PER_VM } from './vm-scale/load.ts'
+import { type Controller, type Rig, startRig } from './vm-scale/rig.ts'
+
+const QUIET_SECONDS = 60
+const STOPPED_AT_ONCE = 1_000
+const sizes = (process.env.VM_SCALE ?? '100,1000,10000,30000').split(',').map(Number)
+const main = Math.min(10_000, Math.max(...sizes))
+
+interface Measured {
+  readonly floorSeconds: number
+  readonly readySeconds: number
+  readonly writesPerVm: number
+  readonly peakMiB: number
+  readonly loopDelayP99Ms: number
+}
+
+const isReady = (vm: VM) => getCondition(vm.status?.conditions ?? [], 'Ready')?.status === 'True'
+
+/** Resolves with the seconds until `test` holds of all VMs of the cache; throws when that takes longer than `limitSeconds`. */
+async function secondsUntil(
+  vms: Cache<VM>,
+  count: number,
+  test: (vm: VM) => boolean,
+  limitSeconds: number,
+): Promise<number> {
+  const startedAt = performance.now()
+  const passed = () => (performance.now() - startedAt) / 1000
+  for (;;) {
+    const done = vms.list().filter(test).length
+    if (done >= count) return passed()
+    if (passed() > limitSeconds) throw new Error(`${done} of ${count} VMs after ${limitSeconds} s`)
+    await sleep(100)
+  }
+}
+
+async function watched(rig: Rig, action: (vms: Cache<VM>) => Promise<void>): Promise<void> {
+  const stop = new AbortController()
+  const vms = cache(rig.client, vmKind, { signal: stop.signal, freeze: false })
+  await vms.synced()
+  try {
+    await action(vms)
+  } finally {
+    stop.abort()
+    await vms.done
+  }
+}
+
+async function timed(task: () => Promise<void>): Promise<number> {
+  const startedAt = performance.now()
+  await task()
+  return (performance.now() - startedAt) / 1000
+}
+
+/** The curve: each size in a cluster of its own. */
+async function measure(
+  count: number,
+  then?: (rig: Rig, controller: Controller, vms: Cache<VM>) => Promise<void>,
+): Promise<Measured> {
+  await using rig = await startRig()
+  const floorNamespaces = await makeNamespaces(rig.client, 'floor')
+  const floorSeconds = await timed(() => bareWrites(rig.client, floorNamespaces, count))
+  for (const namespace of floorNamespaces) await forget(rig, namespace, count)
+
+  const namespaces = await makeNamespaces(rig.client, 'bench')
+  await makeCredentials(rig.client, namespaces)
+  const controller = await rig.startController()
+  const measured: { result?: Measured } = {}
+  await watched(rig, async (vms) => {
+    const writesBefore = await rig.apiserverWrites()
+    const ready = secondsUntil(vms, count, isReady, 60 + count / 10)
+    await createVms(rig.client, namespaces, count)
+    const readySeconds = await ready
+    const writes = (await rig.apiserverWrites()) - writesBefore - count
+    const { peakMiB } = await controller.usage()
+    const lag = (await controller.metric('nodejs_eventloop_lag_p99_seconds')) ?? Number.NaN
+    measured.result = { floorSeconds, readySeconds, writesPerVm: writes / count, peakMiB, loopDelayP99Ms: lag * 1000 }
+    await then?.(rig, controller, vms)
+  })
+  await controller.program.stop()
+  if (!measured.result) throw new Error('unreachable')
+  return measured.result
+}
+
+/** Takes the floor's VMs away, so that the controller finds an empty cluster. */
+async function forget(rig: Rig, namespace: string, count: number): Promise<void> {
+  const { items } = await rig.client.list(vmKind, { namespace })
+  await inParallel(Math.min(items.length, count), async (index) => {
+    const vm = items[index]
+    if (!vm) return
+    await rig.client.patch(vmKind, keyOf(vm), { metadata: { finalizers: null } }, { kind: 'merge' })
+    await rig.client.delete(vmKind, keyOf(vm))
+  })
+}
+
+const figures: Figure[] = []
+
+async function quiet(rig: Rig, controller: Controller): Promise<void> {
+  await sleep(5_000) // what was under way when the last VM became Ready
+  const before = { calls: await rig.cloudCalls(), writes: await rig.apiserverWrites(), usage: await controller.usage() }
+  await sleep(QUIET_SECONDS * 1000)
+  const after = { calls: await rig.cloudCalls(), writes: await rig.apiserverWrites(), usage: await controller.usage() }
+  figures.push(
+    {
+      label: 'cloud reads in quiet',
+      value: (after.calls.reads - before.calls.reads) / QUIET_SECONDS,
+      unit: 'calls/s',
+      expected: 'at most 0.5',
+    },
+    {
+      label: 'apiserver writes in a minute of quiet',
+      value: after.writes - before.writes,
+      unit: 'writes',
+      expected: '0',
+    },
+    {
+      label: 'processor in quiet',
+      value: ((after.usage.cpuSeconds - before.usage.cpuSeconds) / QUIET_SECONDS) * 100,
+      unit: '% of a core',
+      expected: 'under 5',
+    },
+  )
+}
+
+async function stopMany(rig: Rig, vms: Cache<VM>): Promise<void> {
+  const before = await rig.cloudCalls()
+  const chosen = vms.list().slice(0, Math.min(STOPPED_AT_ONCE, vms.size))
+  const names = new Set(chosen.map((vm) => vm.metadata.uid))
+  await inParallel(chosen.length, async (index) => {
+    const vm = chosen[index]
+    if (vm) await rig.client.patch(vmKind, keyOf(vm), { spec: { powerState: 'Stopped' } }, { kind: 'merge' })
+  })
+  const seconds = await secondsUntil(
+    vms,
+    names.size,
+    (vm) => names.has(vm.metadata.uid) && vm.status?.state === 'stopped' && isReady(vm),
+    120,
+  )
+  const after = await rig.cloudCalls()
+  figures.push(
+    {
+      label: `cloud mutations to stop ${names.size} VMs`,
+      value: after.mutations - before.mutations,
+      unit: 'calls',
+      expected: 'at most 20',
+    },
+    { label: `until ${names.size} VMs were stopped and Ready`, value: seconds, unit: 's' },
+  )
+}
+
+async function restart(rig: Rig, controller: Controller): Promise<void> {
+  controller.program.kill('SIGKILL')
+  await controller.program.exited
+  await sleep(16_000) // the dead leader's lease
+  const before = { calls: await rig.cloudCalls(), writes: await rig.apiserverWrites() }
+  const startedAt = performance.now()
+  const next = await rig.startController()
+  while ((await next.metric('skyclust_controller_synced').catch(() => undefined)) !== 1) await sleep(50)
+  const seconds = (performance.now() - startedAt) / 1000
+  await sleep(15_000) // long enough for everything that a restart could make it do
+  const after = { calls: await rig.cloudCalls(), writes: await rig.apiserverWrites() }
+  figures.push(
+    { label: 'restart to synced', value: seconds, unit: 's', expected: 'under 10' },
+    {
+      label: 'cloud mutations after a restart',
+      value: after.calls.mutations - before.calls.mutations,
+      unit: 'calls',
+      expected: '0',
+    },
+    { label: 'apiserver writes after a restart', value: after.writes - before.writes, unit: 'writes', expected: '0' },
+  )
+  await next.program.stop()
+}
+
+const curve: Measured[] = []
+for (const size of sizes) {
+  console.log(`${size.toLocaleString('en-US')} VMs …`)
+  const measured = await measure(size, async (rig, controller, vms) => {
+    if (size !== main) return
+    await quiet(rig, controller)
+    await stopMany(rig, vms)
+    await restart(rig, controller)
+  })
+  curve.push(measured)
+  if (size === main) {
+    figures.unshift(
+      {
+        label: `${main.toLocaleString('en-US')} VMs, empty cluster to all Ready`,
+        value: measured.readySeconds,
+        unit: 's',
+        against: { label: `the same ${WRITES_PER_VM} writes a VM by a bare generator`, value: measured.floorSeconds },
+        expected: 'at most 1.5 times',
+      },
+      {
+        label: 'apiserver writes for a VM to Ready',
+        value: measured.writesPerVm,
+        unit: 'writes',
+        expected: 'at most 4',
+      },
+      { label: 'resident memory at its peak', value: measured.peakMiB, unit: 'MiB', expected: 'under 250' },
+      { label: 'event-loop delay, p99', value: measured.loopDelayP99Ms, unit: 'ms', expected: 'under 50' },
+    )
+  }
+}
+
+const against = (label: string, unit: string, pick: (measured: Measured) => number) => ({
+  label: 'The VM controller',
+  x: { label: 'VMs', values: sizes },
+  y: { label, unit, values: curve.map(pick) },
+})
+
+report({
+  name: 'vm-scale',
+  about: 'The VM controller on the sim cloud and a real apiserver, all on one machine.',
+  figures,
+  curves: [
+    against('time to all Ready', 's', (measured) => measured.readySeconds),
+    against('time of the bare writes', 's', (measured) => measured.floorSeconds),
+    against('resident memory at its peak', 'MiB', (measured) => measured.peakMiB),
+  ],
+})

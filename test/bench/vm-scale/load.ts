@@ -1,0 +1,98 @@
+/**
+ * The load of the scale benchmark: VM manifests as a user would apply them, and the floor, which is a bare generator that does
+ * the same writes to the same apiserver and has nothing to decide.
+ */
+import { credentialKind } from '../../../crds/credential.ts'
+import { type VM, vmKind } from '../../../crds/vm.ts'
+import { namespaceType, secretType } from '../../../kube/builtin-types.ts'
+import type { KubeClient } from '../../../kube/client.ts'
+import { type Draft, keyOf } from '../../../kube/resource.ts'
+
+/** What a scale of so many VMs is spread over. */
+const NAMESPACES = 20
+/** Requests on their way at a time: more do not make a two-core apiserver faster. */
+const AT_A_TIME = 32
+
+/** The writes that the contract allows the controller for one VM on its way to Ready, and the create. */
+export const WRITES_PER_VM = 5
+
+export async function makeNamespaces(client: KubeClient, prefix: string): Promise<string[]> {
+  const names = Array.from({ length: NAMESPACES }, (_, index) => `${prefix}-${index}`)
+  for (const name of names) await client.create(namespaceType, { metadata: { name } })
+  return names
+}
+
+export async function makeCredentials(client: KubeClient, namespaces: readonly string[]): Promise<void> {
+  for (const namespace of namespaces) {
+    await client.create(secretType, {
+      metadata: { namespace, name: 'cloud' },
+      stringData: { access_key: 'bench', secret_key: 'bench' },
+    })
+    await client.create(credentialKind, {
+      metadata: { namespace, name: 'cloud' },
+      spec: { provider: 'sim', source: 'Secret', secretRef: { name: 'cloud' }, region: 'sim-1' },
+    })
+  }
+}
+
+/** VM number `index`: every namespace has its share of them. */
+export function draftOf(index: number, namespaces: readonly string[]): Draft<VM> {
+  return {
+    metadata: { namespace: namespaces[index % namespaces.length] ?? '', name: `vm-${index}` },
+    spec: {
+      provider: 'sim',
+      credentialRef: { name: 'cloud' },
+      region: 'sim-1',
+      instanceType: 't3.micro',
+      image: 'ami-0abcdef1234567890',
+      tags: { team: 'bench' },
+    },
+  }
+}
+
+export async function createVms(client: KubeClient, namespaces: readonly string[], count: number): Promise<void> {
+  await inParallel(count, async (index) => {
+    await client.create(vmKind, draftOf(index, namespaces))
+  })
+}
+
+/** The same create, finalizer and three status writes for each VM, with nobody who decides anything. */
+export async function bareWrites(client: KubeClient, namespaces: readonly string[], count: number): Promise<void> {
+  await inParallel(count, async (index) => {
+    let vm = await client.create(vmKind, draftOf(index, namespaces))
+    const key = keyOf(vm)
+    const lock = () => ({ resourceVersion: vm.metadata.resourceVersion })
+    vm = await client.patch(
+      vmKind,
+      key,
+      { metadata: { ...lock(), finalizers: ['skyclust.io/bench'] } },
+      { kind: 'merge' },
+    )
+    for (const status of statuses(index)) {
+      vm = await client.patch(vmKind, key, { metadata: lock(), status }, { kind: 'merge', subresource: 'status' })
+    }
+  })
+}
+
+function* statuses(index: number) {
+  const now = new Date().toISOString().slice(0, 19).concat('Z')
+  const condition = (type: string, status: string) => ({
+    type,
+    status,
+    reason: 'Bench',
+    message: 'The instance is as the spec wants it.',
+    lastTransitionTime: now,
+    observedGeneration: 1,
+  })
+  yield { observedGeneration: 1, conditions: [condition('Ready', 'False'), condition('Synced', 'False')] }
+  yield { instanceID: `i-${index.toString(16).padStart(17, '0')}`, state: 'pending', zone: 'sim-1a' }
+  yield { state: 'running', publicIP: '203.0.113.7', privateIP: '10.0.0.7', conditions: [condition('Ready', 'True')] }
+}
+
+export async function inParallel(count: number, task: (index: number) => Promise<void>): Promise<void> {
+  let next = 0
+  const worker = async () => {
+    for (let index = next++; index < count; index = next++) await task(index)
+  }
+  await Promise.all(Array.from({ length: Math.min(AT_A_TIME, count) }, worker))
+}
