@@ -43,6 +43,7 @@ export interface ControlPlaneOptions {
   /** The apiserver's port; left out, or taken when it comes to it, the system chooses one. */
   readonly port?: number
   readonly extraApiserverArgs?: readonly string[]
+  readonly signal?: AbortSignal
 }
 
 const controllers = [
@@ -76,7 +77,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   try {
     const etcd = etcdService(options)
     started.push(etcd)
-    await etcd.start()
+    await etcd.start(options.signal)
     const { apiserver, server } = await startApiserver(options, keys, etcd)
     started.push(apiserver)
     const access = { server, certificateAuthority: keys.authority.certificate }
@@ -85,7 +86,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const controllerManager = await controllerManagerService(options, keys, server)
     if (controllerManager !== undefined) {
       started.push(controllerManager)
-      await controllerManager.start()
+      await controllerManager.start(options.signal)
     }
     const { authority, administrator } = keys
     return { server, kubeconfig, authority, administrator, etcd, apiserver, controllerManager, stop }
@@ -135,7 +136,7 @@ async function startApiserver(
       const etcdEnded = etcd.ended().then(() => {
         throw new Error(`etcd ended while kube-apiserver was starting; log: ${etcd.logFile}`)
       })
-      await Promise.race([apiserver.start(), etcdEnded])
+      await Promise.race([apiserver.start(options.signal), etcdEnded])
       return { apiserver, server }
     } catch (error) {
       await apiserver.stop(0)

@@ -151,7 +151,7 @@ async function self(): Promise<LockOwner> {
  * Clock ticks from boot to the start of a process (proc(5), field 22); empty where there is no /proc. A process that has ended and is
  * only not yet waited for by its parent has no start any more.
  */
-async function startOf(pid: number): Promise<string> {
+export async function startOf(pid: number): Promise<string> {
   const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
   return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '')

@@ -8,9 +8,7 @@
 import { access, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
-
-/** Runs kubectl with `input` on its stdin and answers with its stdout. */
-export type Kubectl = (input: string, ...args: readonly string[]) => Promise<string>
+import type { Kubectl } from './kubectl.ts'
 
 export interface InstallationOptions {
   readonly kubectl: Kubectl

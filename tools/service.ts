@@ -12,8 +12,8 @@ export interface Service {
   readonly name: string
   readonly logFile: string
   pid(): number | undefined
-  /** Starts it, or starts it again after it has ended, and waits until it is ready. */
-  start(): Promise<void>
+  /** Starts it, or starts it again after it has ended, and waits until it is ready. When the signal comes first: ended, and `signal.reason` is thrown. */
+  start(signal?: AbortSignal): Promise<void>
   /** SIGTERM, then SIGKILL after `graceMs`; 0 kills at once. Resolves when it has ended. */
   stop(graceMs?: number): Promise<void>
   /** Settles when the run that is under way has ended; at once when there is none. */
@@ -69,7 +69,7 @@ export function service(options: ServiceOptions): Service {
     pid: () => (running?.exit() === undefined ? running?.pid : undefined),
     ended: () => running?.exited ?? Promise.resolve(NEVER_RAN),
     stop,
-    async start() {
+    async start(signal) {
       const log = openSync(logFile, 'a')
       const logStart = readFileSync(logFile).length
       try {
@@ -79,11 +79,13 @@ export function service(options: ServiceOptions): Service {
       }
       const words = () => readFileSync(logFile).subarray(logStart).toString('utf8')
       const tooLate = AbortSignal.timeout(readyWithinMs)
-      while (!(await ready(tooLate).catch(() => false))) {
+      const enough = signal === undefined ? tooLate : AbortSignal.any([signal, tooLate])
+      while (!(await ready(enough).catch(() => false))) {
         const exit = running.exit()
         if (exit !== undefined) throw new ServiceStartError(name, `ended (${describeExit(exit)})`, words(), logFile)
-        if (tooLate.aborted) {
+        if (enough.aborted) {
           await stop(0)
+          signal?.throwIfAborted()
           throw new ServiceStartError(name, `said nothing for ${readyWithinMs / 1000} s`, words(), logFile)
         }
         await sleep(POLL_MS)

@@ -5,15 +5,14 @@
  * Guarantees: RBAC on, on a port of its own, ready when the promise resolves (about three seconds), gone with the test process
  * however that ends. Its data is in a temporary folder that `stop` removes; what a killed run left there, a later one removes.
  */
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
+import { join } from 'node:path'
 import type { CertificateAuthority, KeyPair } from '../../tools/certificates.ts'
 import { type ControlPlane, startControlPlane } from '../../tools/control-plane.ts'
 import { isAlive } from '../../tools/exclusive.ts'
+import { kubectlFor } from '../../tools/kubectl.ts'
 import type { Service } from '../../tools/service.ts'
 import { workshop } from '../../tools/workshop.ts'
 
@@ -50,7 +49,6 @@ export interface StartClusterOptions {
   readonly extraApiserverArgs?: readonly string[]
 }
 
-const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 const PREFIX = 'skyclust-cluster-'
 
 export async function startCluster(options: StartClusterOptions = {}): Promise<TestCluster> {
@@ -105,14 +103,7 @@ type Access = Pick<Cluster, 'server' | 'kubeconfig' | 'authority' | 'administrat
 
 /** `kubectl` is the path of the program. */
 export function clusterAt({ server, kubeconfig, authority, administrator }: Access, kubectl: string): Cluster {
-  async function kubectlWith(input: string, ...args: readonly string[]): Promise<string> {
-    const running = promisify(execFile)(kubectl, args, {
-      env: { PATH: process.env.PATH, HOME: dirname(kubeconfig), KUBECONFIG: kubeconfig },
-      maxBuffer: MAX_OUTPUT_BYTES,
-    })
-    running.child.stdin?.end(input)
-    return (await running).stdout
-  }
+  const kubectlWith = kubectlFor(kubectl, kubeconfig)
 
   return {
     server,

@@ -1,0 +1,53 @@
+/**
+ * What `make dev` says when everything is up; its last lines are to be pasted into another terminal.
+ */
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import type { Administrator } from './state.ts'
+
+export interface GreetingOptions {
+  readonly root: string
+  /** How long the start took, in words. */
+  readonly took: string
+  /** Named by its path where the PATH has no kubectl. */
+  readonly kubectlProgram: string
+  readonly kubeconfig: string
+  readonly administrator: Administrator
+  readonly apiPort: number
+  readonly path: string
+}
+
+export function greeting(options: GreetingOptions): string {
+  const { root, took, kubectlProgram, kubeconfig, administrator, apiPort, path } = options
+  const { email, password } = administrator
+  const kubectl = isOnPath('kubectl', path) ? 'kubectl' : shellWord(kubectlProgram)
+  const url = `http://127.0.0.1:${apiPort}`
+  return `
+SkyClust is up after ${took}. Ctrl-C stops it; what it keeps is in .dev/ (\`make dev-clean\` forgets it).
+
+  REST        ${url}/api/v1   described at ${url}/openapi.json
+  log in as   ${email} with the password ${password}
+  for scripts .dev/env
+
+In another terminal:
+
+${kubectl} --kubeconfig=${shellWord(kubeconfig)} apply -f ${shellWord(join(root, 'examples'))}
+curl -sS ${url}/api/v1/auth/login -H 'content-type: application/json' -d '${JSON.stringify({ email, password })}'
+`
+}
+
+function isOnPath(program: string, path: string): boolean {
+  return path.split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK)
+      return folder !== ''
+    } catch {
+      return false
+    }
+  })
+}
+
+/** As it is where a shell takes it as one word, quoted otherwise. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
