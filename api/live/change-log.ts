@@ -70,7 +70,8 @@ export function changeLog<T extends KubeObject>(options: { readonly capacity?: n
   function advance(to: string): void {
     const changes = batch
     batch = []
-    if (floor === undefined) floor = to // the first list: there is nobody yet who could have missed a part of it
+    if (floor === undefined)
+      floor = to // the first list: there is nobody yet who could have missed a part of it
     else for (const change of changes) write(change, to)
     position = to
     for (const listener of listeners) listener(changes, to)

@@ -170,7 +170,10 @@ export function liveHub<T extends KubeObject>(options: LiveOptions<T>): LiveHub 
 
   function rescope(one: Open): void {
     const scope = one.watcher.scope()
-    if (typeof scope === 'string') return end(one, scope)
+    if (typeof scope === 'string') {
+      end(one, scope)
+      return
+    }
     const before = one.scope
     one.scope = scope
     one.digest = digestOf(scope)
