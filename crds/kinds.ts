@@ -1,0 +1,9 @@
+/** All kinds of the API group, in the order in which a newcomer meets them. */
+import { credentialKind } from './credential.ts'
+import type { Kind } from './kind.ts'
+import { sessionKind } from './session.ts'
+import { userKind } from './user.ts'
+import { vmKind } from './vm.ts'
+import { workspaceKind } from './workspace.ts'
+
+export const kinds: readonly Kind[] = [workspaceKind, credentialKind, vmKind, userKind, sessionKind]
