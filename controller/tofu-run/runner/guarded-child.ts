@@ -36,12 +36,14 @@ export function runChild(options: {
   readonly cwd: string
   readonly environment: Readonly<Record<string, string>>
   readonly onOutput: (text: string, stream: 'stdout' | 'stderr') => void
+  /** Told the pid, which is the number of its group as well, before anything else. */
+  readonly onStart?: (pid: number) => void
   /** Aborted when the program is to stop. */
   readonly stop: AbortSignal
   readonly firstGraceMs: number
   readonly secondGraceMs: number
 }): Promise<ChildEnd> {
-  const { program, args, cwd, environment, onOutput, stop, firstGraceMs, secondGraceMs } = options
+  const { program, args, cwd, environment, onOutput, onStart, stop, firstGraceMs, secondGraceMs } = options
   const graceSeconds = String(Math.ceil((firstGraceMs + secondGraceMs) / 1000))
   const child = spawn('/bin/sh', ['-c', guard, 'sh', graceSeconds, program, ...args], {
     cwd,
@@ -49,6 +51,7 @@ export function runChild(options: {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   })
+  if (child.pid !== undefined) onStart?.(child.pid)
   const lifeline = child.stdio[3] as Writable
   lifeline.on('error', () => undefined)
   for (const name of ['stdout', 'stderr'] as const) {

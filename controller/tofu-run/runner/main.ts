@@ -3,11 +3,12 @@
  * under `make dev`. Its exit code is 0 when its result was taken, whatever that result was.
  *
  * Environment: SKYCLUST_RUN_URL, SKYCLUST_RUN_TOKEN, SKYCLUST_WORK_DIR, SKYCLUST_TOFU, and optionally SKYCLUST_TOFU_PLUGIN_DIR,
- * SKYCLUST_TOFU_PLUGIN_CACHE and SKYCLUST_TOFU_CLI_CONFIG. Nothing else of it reaches tofu, but for PATH and proxy settings.
+ * SKYCLUST_TOFU_PLUGIN_CACHE, SKYCLUST_TOFU_CLI_CONFIG and SKYCLUST_RUN_MARK (a file that shall say which process this is). Nothing else of it reaches tofu, but for PATH and proxy settings.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { markOf } from '../process-mark.ts'
 import { controllerLink, LinkRefused } from './controller-link.ts'
 import { runPhase } from './run-phase.ts'
 import { tofuEnvironment } from './tofu-environment.ts'
@@ -28,9 +29,18 @@ const workFolder = needed('SKYCLUST_WORK_DIR')
 const interrupted = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => interrupted.abort())
 
+/** For the executor, should this process be killed: tofu goes on for as long as it saves the state. */
+function noteProgram(pid: number): void {
+  markOf(pid)
+    .then((mark) => writeFile(join(workFolder, 'child.json'), JSON.stringify(mark), { mode: 0o600 }))
+    .catch((error: unknown) => process.stderr.write(`${String(error)}\n`))
+}
+
 const link = controllerLink({ url, token, patienceMs })
 try {
   await mkdir(workFolder, { recursive: true, mode: 0o700 })
+  const markFile = process.env.SKYCLUST_RUN_MARK
+  if (markFile) await writeFile(markFile, JSON.stringify(await markOf(process.pid)), { mode: 0o600 })
   const result = await runPhase({
     link,
     runnerId: randomUUID(),
@@ -38,6 +48,7 @@ try {
     tofu: process.env.SKYCLUST_TOFU ?? 'tofu',
     environment: await tofuEnvironment({ url, token, workFolder, environment: process.env }),
     beatEveryMs,
+    onProgram: (pid) => noteProgram(pid),
     now: () => new Date(),
     interrupted: interrupted.signal,
   })

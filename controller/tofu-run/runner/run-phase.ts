@@ -38,6 +38,8 @@ export interface PhaseWorld {
   /** What every program gets: PATH, the plugin cache, the CLI configuration, where the state is. */
   readonly environment: Readonly<Record<string, string>>
   readonly beatEveryMs: number
+  /** Told the pid of each tofu that is started. */
+  readonly onProgram: (pid: number) => void
   readonly now: () => Date
   /** Aborted with a `StopReason` when the runner itself is to end. */
   readonly interrupted: AbortSignal
@@ -123,6 +125,7 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
       args,
       cwd: folder,
       environment,
+      onStart: world.onProgram,
       onOutput(text, stream) {
         const shown = stream === 'stdout' && options.silent !== true ? dumps.push(text) : text
         output += shown

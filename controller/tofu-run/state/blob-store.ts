@@ -26,6 +26,8 @@ export interface BlobStore {
   /** @throws Error when a chunk is gone or anything was changed. */
   get(reference: BlobReference, boundTo: string, signal?: AbortSignal): Promise<Buffer>
   remove(reference: BlobReference, signal?: AbortSignal): Promise<void>
+  /** Whatever carries this owner's label. */
+  removeAll(owner: string, signal?: AbortSignal): Promise<void>
   /** Removes the owner's chunks that belong to none of `kept` and are older than an upload may take. */
   sweep(owner: string, kept: readonly BlobReference[], signal?: AbortSignal): Promise<number>
 }
@@ -81,6 +83,11 @@ export function blobStore(options: {
 
     async remove(reference, signal) {
       await eachOf(reference.chunks, (index) => secrets.remove(chunkName(reference.id, index), signal))
+    },
+
+    async removeAll(owner, signal) {
+      const found = await secrets.names(`${ownerLabel}=${owner}`, signal)
+      await eachOf(found.length, async (index) => secrets.remove(found[index]?.name ?? '', signal))
     },
 
     async sweep(owner, kept, signal) {

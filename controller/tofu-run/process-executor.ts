@@ -1,0 +1,148 @@
+/**
+ * The executor of `make dev`: the runner is a child process in a session of its own, which goes on when the controller is killed and
+ * is found again by its pid, start time and boot.
+ *
+ * Guarantees: a runner is started once for each phase that it knows of; what it left is found after a restart; nothing of it is alive or
+ * on the disk after `clean`. `close` ends them all, because nothing may outlive `make dev`.
+ *
+ * Caveat: it isolates nothing. The configuration runs as this user, on this machine; one controller, on one machine.
+ *
+ *     <root>/<uid>/<phase>.json     which process
+ *     <root>/<uid>/<phase>.log      what the runner itself had to say
+ *     <root>/<uid>/work             where it works; a result and a state that it could not deliver stay here
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TofuRun } from '../../crds/tofu-run.ts'
+import type { Executor, Observation, RunnerAddress } from './executor.ts'
+import { groupLives, killGroup, lives, markOf, type ProcessMark } from './process-mark.ts'
+import { phaseResult } from './protocol.ts'
+import { type RunPhase, runPhases } from './state/stack-head.ts'
+
+export interface ProcessExecutorOptions {
+  /** Where runs have their folders. */
+  readonly root: string
+  readonly address: (run: TofuRun, phase: RunPhase) => Promise<RunnerAddress>
+  /** Where tofu and its providers are: SKYCLUST_TOFU and its kin, PATH, proxies. */
+  readonly environment: Readonly<Record<string, string>>
+  /** A runner has ended. */
+  readonly onEnd: (run: TofuRun) => void
+}
+
+const runnerMain = join(import.meta.dirname, 'runner', 'main.ts')
+
+export function processExecutor(options: ProcessExecutorOptions): Executor {
+  const { root, address, environment, onEnd } = options
+  const children = new Map<ChildProcess, string>()
+  const folderOf = (run: TofuRun) => join(root, run.metadata.uid)
+  const workOf = (run: TofuRun) => join(folderOf(run), 'work')
+  const markFile = (run: TofuRun, phase: RunPhase) => join(folderOf(run), `${phase}.json`)
+
+  async function markFor(run: TofuRun, phase: RunPhase): Promise<ProcessMark | undefined> {
+    return parsed<ProcessMark>(await readFile(markFile(run, phase), 'utf8').catch(() => ''))
+  }
+
+  /** tofu in its own group, as the runner noted it: it may outlive its runner for as long as it saves the state. */
+  async function childMark(run: TofuRun): Promise<ProcessMark | undefined> {
+    return parsed<ProcessMark>(await readFile(join(workOf(run), 'child.json'), 'utf8').catch(() => ''))
+  }
+
+  async function observe(run: TofuRun, phase: RunPhase): Promise<Observation> {
+    const mark = await markFor(run, phase)
+    if (mark === undefined) return { kind: 'absent' }
+    if (await lives(mark)) return { kind: 'running' }
+    const child = await childMark(run)
+    if (child !== undefined && (await groupLives(child)))
+      return { kind: 'running', message: 'tofu is saving the state.' }
+    const left = parsed(await readFile(join(workOf(run), 'result.json'), 'utf8').catch(() => ''))
+    const result = phaseResult.safeParse(left)
+    if (result.success) return { kind: 'finished', result: result.data }
+    const log = await readFile(join(folderOf(run), `${phase}.log`), 'utf8').catch(() => '')
+    const words = log.trim().split('\n').at(-1) ?? ''
+    return {
+      kind: 'gone',
+      message: words === '' ? 'The process of the runner was killed.' : `The runner ended: ${words}.`,
+    }
+  }
+
+  async function kill(run: TofuRun, phase: RunPhase): Promise<void> {
+    const [runner, child] = [await markFor(run, phase), await childMark(run)]
+    if (runner !== undefined && (await lives(runner))) killGroup(runner.pid)
+    if (child !== undefined && (await groupLives(child))) killGroup(child.pid)
+  }
+
+  return {
+    observe,
+    kill,
+
+    async start(run, phase) {
+      if ((await observe(run, phase)).kind !== 'absent') return
+      const { url, token } = await address(run, phase)
+      await rm(workOf(run), { recursive: true, force: true })
+      await mkdir(folderOf(run), { recursive: true, mode: 0o700 })
+      const log = await open(join(folderOf(run), `${phase}.log`), 'w', 0o600)
+      const child = spawn(process.execPath, [runnerMain], {
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+        env: {
+          ...environment,
+          SKYCLUST_RUN_URL: url,
+          SKYCLUST_RUN_TOKEN: token,
+          SKYCLUST_WORK_DIR: workOf(run),
+          SKYCLUST_RUN_MARK: markFile(run, phase),
+        },
+      })
+      await log.close()
+      if (child.pid === undefined) throw new Error('the runner could not be started')
+      children.set(child, run.metadata.uid)
+      child.once('exit', () => {
+        children.delete(child)
+        onEnd(run)
+      })
+      child.unref()
+      await writeFile(markFile(run, phase), JSON.stringify(await markOf(child.pid)), { mode: 0o600 })
+    },
+
+    async leftState(run) {
+      const folder = join(workOf(run), 'config')
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+      const left = entries.find(({ name }) => name === 'errored.tfstate')
+      return left === undefined ? undefined : readFile(join(left.parentPath, left.name))
+    },
+
+    async clean(run) {
+      for (const phase of runPhases) await kill(run, phase)
+      await rm(folderOf(run), { recursive: true, force: true })
+    },
+
+    async close(graceMs) {
+      const ending = [...children.keys()]
+      for (const child of ending) child.kill('SIGTERM')
+      const ended = Promise.all(
+        ending.map((child) => new Promise<void>((resolve) => child.once('exit', () => resolve()))),
+      )
+      let timer: NodeJS.Timeout | undefined
+      await Promise.race([
+        ended,
+        new Promise((resolve) => {
+          timer = setTimeout(resolve, graceMs)
+        }),
+      ])
+      clearTimeout(timer)
+      for (const [child, uid] of children) {
+        const mark = parsed<ProcessMark>(await readFile(join(root, uid, 'work', 'child.json'), 'utf8').catch(() => ''))
+        if (mark !== undefined && (await groupLives(mark))) killGroup(mark.pid)
+        child.kill('SIGKILL')
+      }
+    },
+  }
+}
+
+function parsed<T>(text: string): T | undefined {
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    return undefined
+  }
+}
