@@ -50,7 +50,7 @@ const aws = z
       fieldPath: '.externalID',
     }),
   )
-  .describe('For provider aws only.')
+  .describe('What provider aws needs to know; another one does not look at it.')
 
 const gcp = z
   .object({
@@ -66,7 +66,7 @@ const gcp = z
       )
       .describe('Project in which to work. Empty: the one that the key belongs to.'),
   })
-  .describe('For provider gcp only.')
+  .describe('What provider gcp needs to know; another one does not look at it.')
 
 const spec = z
   .object({
@@ -101,16 +101,6 @@ const spec = z
         rule: "self.source != 'Ambient' || !has(self.secretRef)",
         message: 'spec.secretRef is not used when spec.source is Ambient: leave one of the two out',
         fieldPath: '.secretRef',
-      },
-      {
-        rule: "self.provider == 'aws' || !has(self.aws)",
-        message: 'spec.aws is only for provider aws: leave it out',
-        fieldPath: '.aws',
-      },
-      {
-        rule: "self.provider == 'gcp' || !has(self.gcp)",
-        message: 'spec.gcp is only for provider gcp: leave it out',
-        fieldPath: '.gcp',
       },
     ),
   )
