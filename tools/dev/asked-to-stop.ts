@@ -12,7 +12,12 @@ const LOOK_MS = 500
 
 /** Calls `onWish` each time, with the reason; a second wish means "at once". */
 export function whenAskedToStop(onWish: (reason: string) => void): void {
-  for (const signal of signals) process.on(signal, () => onWish(signal))
+  let asked = false
+  const ask = (reason: string) => {
+    asked = true
+    onWish(reason)
+  }
+  for (const signal of signals) process.on(signal, () => ask(signal))
 
   const make = process.ppid
   if (!isMake(make)) return
@@ -21,7 +26,8 @@ export function whenAskedToStop(onWish: (reason: string) => void): void {
     const now = handledSignals(make)
     if (process.ppid === make && now === handled) return
     clearInterval(timer)
-    onWish(process.ppid === make ? 'a signal to make' : 'the end of make')
+    // A Ctrl-C reaches make and us alike, and is one wish.
+    if (!asked) ask(process.ppid === make ? 'a signal to make' : 'the end of make')
   }, LOOK_MS)
   timer.unref()
 }
