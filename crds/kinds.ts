@@ -2,8 +2,9 @@
 import { credentialKind } from './credential.ts'
 import type { Kind } from './kind.ts'
 import { sessionKind } from './session.ts'
+import { tofuRunKind } from './tofu-run.ts'
 import { userKind } from './user.ts'
 import { vmKind } from './vm.ts'
 import { workspaceKind } from './workspace.ts'
 
-export const kinds: readonly Kind[] = [workspaceKind, credentialKind, vmKind, userKind, sessionKind]
+export const kinds: readonly Kind[] = [workspaceKind, credentialKind, vmKind, tofuRunKind, userKind, sessionKind]

@@ -70,7 +70,7 @@ export function carryOut(options: CarryOutOptions) {
       if (action.reason === 'ApprovalRefused') tell(run, 'Warning', action.reason, action.message)
     }
     if (requeueAfterMs === undefined && !action.reason.startsWith('WaitingFor')) return undefined
-    const turn = action.reason.startsWith("WaitingFor") ? turnMayComeMs : longestWaitMs
+    const turn = action.reason.startsWith('WaitingFor') ? turnMayComeMs : longestWaitMs
     return { requeueAfterMs: Math.min(requeueAfterMs ?? turn, turn) }
   }
 
