@@ -19,7 +19,11 @@ export interface Accounts {
   newName(): string
   find(name: string): Promise<User | undefined>
   /** Makes that User, or gives the one that an earlier call with the same name and address has made. `undefined`: address taken. */
-  create(account: { readonly name: string; readonly email: string; readonly displayName: string }): Promise<User | undefined>
+  create(account: {
+    readonly name: string
+    readonly email: string
+    readonly displayName: string
+  }): Promise<User | undefined>
 }
 
 export interface SignInOptions {
