@@ -5,13 +5,14 @@
  * - before the first list is complete it is empty and `isSynced` is false; a later relist is swapped in as a whole, so
  *   that a reader never sees half of one;
  * - listeners hear of each change once, in the order in which it took effect, and after it can be read;
- * - objects are the cache's own: nobody may change them (they are frozen, unless `freeze` is false);
+ * - objects are the cache's own: nobody may change them (they are frozen);
  * - it goes on through any fault of the server until its signal is aborted, and leaves nothing behind.
  *
  * `managedFields`, a third of a typical object, are dropped.
  */
 import type { KubeClient, Selection } from './client.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { compactor } from './compact.ts'
 import { type ReflectorEvent, reflect } from './reflector.ts'
 import { compareResourceVersions, type KubeObject, type ObjectKey, type ResourceType } from './resource.ts'
 import { type Change, type IndexFunction, type Store, store } from './store.ts'
@@ -23,7 +24,6 @@ export interface CacheOptions<T extends KubeObject> extends Selection {
   readonly onChange?: (change: Change<T>) => void
   /** Every event of the reflector, for logs and metrics. */
   readonly onReflectorEvent?: (event: ReflectorEvent<T>) => void
-  readonly freeze?: boolean
   readonly pageSize?: number
   readonly livenessMs?: number
   readonly signal: AbortSignal
@@ -81,7 +81,8 @@ export function cache<T extends KubeObject>(
   type: ResourceType<T>,
   options: CacheOptions<T>,
 ): Cache<T> {
-  const { signal, clock = systemClock, transform = dropManagedFields, freeze = true } = options
+  const { signal, clock = systemClock, transform = dropManagedFields } = options
+  const compact = compactor()
   const objects: Store<T> = store(options.indexes)
   const listeners = new Set<(change: Change<T>) => void>(options.onChange ? [options.onChange] : [])
   const waiters = new Set<() => void>()
@@ -94,7 +95,7 @@ export function cache<T extends KubeObject>(
 
   function keep(object: T): T {
     const kept = transform(object)
-    return freeze ? deepFreeze(kept) : kept
+    return compact(kept)
   }
 
   function tell(changes: readonly Change<T>[]): void {
@@ -218,12 +219,4 @@ function dropManagedFields<T extends KubeObject>(object: T): T {
   // Emptied rather than deleted: `delete` would turn the object into a dictionary, slower and larger.
   if (object.metadata.managedFields) (object.metadata as { managedFields?: unknown }).managedFields = undefined
   return object
-}
-
-function deepFreeze<V>(value: V): V {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value)
-    for (const inner of Object.values(value)) deepFreeze(inner)
-  }
-  return value
 }

@@ -74,14 +74,12 @@ export interface WatchOptions extends Selection {
    * about every 60 s (`defaultBookmarkFrequency` of its cacher), hence 75 s by default.
    */
   readonly livenessMs?: number | undefined
-  /** First all that there is (`sendInitialEvents`), then a bookmark that says so, then changes. */
-  readonly initialEvents?: boolean
   readonly signal: AbortSignal
 }
 
 export type WatchEvent<T extends KubeObject = KubeObject> =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
-  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string; readonly initialEventsEnd: boolean }
+  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string }
 
 export type PatchKind = 'merge' | 'json'
 
@@ -227,13 +225,12 @@ function verbs(context: VerbsContext): KubeClient {
     },
 
     async *watch<T extends KubeObject>(type: ResourceType<T>, watchOptions: WatchOptions) {
-      const { namespace, signal, livenessMs = 75_000, initialEvents = false, ...query } = watchOptions
+      const { namespace, signal, livenessMs = 75_000, ...query } = watchOptions
       const path = withQuery(collectionPath(type, namespace), {
         ...query,
         watch: true,
         allowWatchBookmarks: true,
         timeoutSeconds: Math.floor(300 + context.random() * 300), // spread, so that watches do not all return at once
-        ...(initialEvents ? { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' } : {}),
       })
       const lines = lineSplitter()
       for await (const chunk of http.stream({ method: 'GET', path, headers, signal, silenceMs: livenessMs })) {
@@ -263,14 +260,8 @@ function watchEvent<T extends KubeObject>(type: ResourceType<T>, event: WireEven
     case 'DELETED':
       nameItems(type, [event.object])
       return { type: event.type, object: event.object as T }
-    case 'BOOKMARK': {
-      const { resourceVersion, annotations } = event.object.metadata
-      return {
-        type: 'BOOKMARK',
-        resourceVersion,
-        initialEventsEnd: annotations?.['k8s.io/initial-events-end'] === 'true',
-      }
-    }
+    case 'BOOKMARK':
+      return { type: 'BOOKMARK', resourceVersion: event.object.metadata.resourceVersion }
     case 'ERROR':
       throw errorFromAnswer(
         event.object.code ?? 500,
