@@ -27,8 +27,10 @@ try {
   } finally {
     await release()
   }
+  if (asked.signal.aborted) say('stopped')
 } catch (error) {
-  if (!asked.signal.aborted) {
+  if (asked.signal.aborted) say('stopped')
+  else {
     const words = error instanceof Error ? error.message : String(error)
     say(
       error instanceof LockedError

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { isAtLeast } from './go-build.ts'
+import { ETCD_VERSION, GO_VERSION, KUBERNETES_VERSION, OPENTOFU_VERSION } from './versions.ts'
+
+/** The version that a module is pinned to in `tools/<folder>/go.mod`; `go` for the language's own. */
+function pinned(folder: string, module: string): string | undefined {
+  const goMod = readFileSync(join(import.meta.dirname, folder, 'go.mod'), 'utf8')
+  return new RegExp(`^\\s*(?:require )?${module.replaceAll('.', '\\.')} v?([\\w.-]+)`, 'm').exec(goMod)?.[1]
+}
+
+describe('the pinned versions', () => {
+  it('are the same for a release and for a build from the Go modules', () => {
+    expect(pinned('kubernetes', 'k8s.io/kubernetes')).toBe(KUBERNETES_VERSION)
+    expect(pinned('kubernetes', 'go.etcd.io/etcd/server/v3')).toBe(ETCD_VERSION)
+    expect(pinned('opentofu', 'github.com/opentofu/opentofu')).toBe(OPENTOFU_VERSION)
+  })
+
+  it('take every staging module of Kubernetes from the same release', () => {
+    const goMod = readFileSync(join(import.meta.dirname, 'kubernetes/go.mod'), 'utf8')
+    const staging = [...goMod.matchAll(/^\s*(k8s\.io\/\S+) => \S+ v(\S+)$/gm)].map(([, , version]) => version)
+    expect(staging.length).toBeGreaterThan(30)
+    expect(new Set(staging)).toEqual(new Set([KUBERNETES_VERSION.replace(/^1/, '0')]))
+  })
+
+  it('name a Go that is new enough for every module', () => {
+    for (const folder of ['kubernetes', 'opentofu'])
+      expect(isAtLeast(GO_VERSION, pinned(folder, 'go') ?? '')).toBe(true)
+  })
+})
+
+describe('isAtLeast', () => {
+  it.each([
+    ['1.26.8', '1.26.6', true],
+    ['1.26.6', '1.26.6', true],
+    ['1.27', '1.26.6', true],
+    ['1.26', '1.26.6', false],
+    ['1.9.9', '1.26.6', false],
+    ['1.26.6rc1', '1.26.6', true],
+    ['', '1.26.6', false],
+    ['devel +abc', '1.26.6', false],
+  ])('compares %s with %s number by number', (version, wanted, expected) => {
+    expect(isAtLeast(version, wanted)).toBe(expected)
+  })
+})
