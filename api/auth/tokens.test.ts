@@ -1,4 +1,4 @@
-import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { exportJWK, type GenerateKeyPairResult, generateKeyPair, SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import type { SigningKeys } from './signing-keys.ts'
 import { tokens } from './tokens.ts'
@@ -6,7 +6,7 @@ import { tokens } from './tokens.ts'
 const claims = { userUid: 'u-1', sessionName: 's-1', expiresAt: 1_000_000 }
 
 async function keyRing() {
-  const pairs = new Map<string, CryptoKeyPair>()
+  const pairs = new Map<string, GenerateKeyPairResult>()
   const listeners: (() => void)[] = []
   let newest = ''
   async function add(kid: string) {
@@ -22,7 +22,7 @@ async function keyRing() {
     refresh: async () => undefined,
     onChange: (listener) => void listeners.push(listener),
   }
-  function pair(kid: string): CryptoKeyPair {
+  function pair(kid: string): GenerateKeyPairResult {
     const found = pairs.get(kid)
     if (found === undefined) throw new Error(kid)
     return found

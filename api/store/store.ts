@@ -1,0 +1,124 @@
+/**
+ * Everything the facade reads: caches of the whole cluster, by uid and by what REST asks for.
+ *
+ * Reads never go to the API server; what may not have arrived here yet is looked up exactly (see `exact-lookup.ts`). An
+ * object belongs to a Workspace only if that Workspace says that the namespace is its own (`status.namespace`): somebody who
+ * names a Workspace after a namespace that is not theirs sees nothing of it.
+ */
+import { type Credential, credentialKind } from '../../crds/credential.ts'
+import { type Session, sessionKind } from '../../crds/session.ts'
+import { type User, userKind } from '../../crds/user.ts'
+import { type VM, vmKind } from '../../crds/vm.ts'
+import { type Workspace, workspaceKind } from '../../crds/workspace.ts'
+import { type Cache, cache } from '../../kube/cache.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { mayIn } from '../auth/authorization.ts'
+import type { Caller } from '../auth/caller.ts'
+import { oldestFirst } from '../http/pagination.ts'
+import { comparableEmail } from '../installation-objects.ts'
+import { type ExactLookup, exactLookup } from './exact-lookup.ts'
+import { type OrderedLists, orderedLists } from './ordered-lists.ts'
+import { noteUpdateTime } from './update-times.ts'
+
+export interface Store {
+  readonly workspaces: Cache<Workspace>
+  readonly vms: Cache<VM>
+  readonly credentials: Cache<Credential>
+  readonly users: Cache<User>
+  readonly sessions: Cache<Session>
+
+  readonly workspaceById: ExactLookup<Workspace>
+  readonly vmById: ExactLookup<VM>
+  readonly credentialById: ExactLookup<Credential>
+  readonly userById: ExactLookup<User>
+
+  /** Of one namespace, oldest first. */
+  readonly vmsIn: OrderedLists<VM>
+  readonly credentialsIn: OrderedLists<Credential>
+
+  /** The Workspace whose namespace this is. */
+  workspaceOfNamespace(namespace: string | undefined): Workspace | undefined
+  /** Workspaces in which the caller has a role by name or by group, oldest first; all for an administrator. */
+  workspacesOf(caller: Caller): readonly Workspace[]
+  /** Workspaces that the user owns or is a member of. */
+  workspacesNaming(userName: string): readonly Workspace[]
+  /** Users with that address, whatever its case, oldest first: `kubectl` can make two of them. */
+  usersByEmail(email: string): readonly User[]
+  sessionsOfUser(userUid: string): readonly Session[]
+
+  readonly isSynced: boolean
+  synced(signal: AbortSignal): Promise<void>
+  /** Settles when everything has stopped after its signal was aborted. */
+  readonly done: Promise<unknown>
+}
+
+export interface StoreOptions {
+  readonly client: KubeClient
+  /** Of the installation. */
+  readonly namespace: string
+  readonly signal: AbortSignal
+}
+
+export function store({ client, namespace, signal }: StoreOptions): Store {
+  const options = { signal, transform: noteUpdateTime }
+  const workspaces = cache<Workspace>(client, workspaceKind, { ...options, indexes: { user: usersOf, group: groupsOf } })
+  const vms = cache<VM>(client, vmKind, options)
+  const credentials = cache<Credential>(client, credentialKind, options)
+  const users = cache<User>(client, userKind, { ...options, indexes: { email: (user) => [comparableEmail(user.spec.email)] } })
+  const sessions = cache<Session>(client, sessionKind, {
+    ...options,
+    namespace,
+    indexes: { user: (session) => [session.spec.userUID] },
+  })
+  const caches = [workspaces, vms, credentials, users, sessions]
+
+  return {
+    workspaces,
+    vms,
+    credentials,
+    users,
+    sessions,
+    workspaceById: exactLookup<Workspace>(client, workspaceKind, workspaces),
+    vmById: exactLookup<VM>(client, vmKind, vms),
+    credentialById: exactLookup<Credential>(client, credentialKind, credentials),
+    userById: exactLookup<User>(client, userKind, users),
+    vmsIn: orderedLists(vms),
+    credentialsIn: orderedLists(credentials),
+    workspaceOfNamespace(name = '') {
+      const workspace = workspaces.get({ name })
+      return workspace?.status?.namespace === name ? workspace : undefined
+    },
+    workspacesOf(caller) {
+      const candidates = caller.isAdmin
+        ? workspaces.list()
+        : new Set([
+            ...workspaces.index('user', caller.name),
+            ...caller.groups.flatMap((group) => workspaces.index('group', group)),
+          ])
+      return [...candidates]
+        .filter((one) => one.metadata.deletionTimestamp === undefined && mayIn(one, caller, 'workspace.read'))
+        .sort(oldestFirst)
+    },
+    workspacesNaming: (userName) => workspaces.index('user', userName),
+    usersByEmail: (email) => users.index('email', comparableEmail(email)).filter(isThere).toSorted(oldestFirst),
+    sessionsOfUser: (userUid) => sessions.index('user', userUid),
+    get isSynced() {
+      return caches.every((one) => one.isSynced)
+    },
+    synced: async (waiting) => void (await Promise.all(caches.map((one) => one.synced(waiting)))),
+    done: Promise.all(caches.map((one) => one.done)),
+  }
+}
+
+function usersOf({ spec }: Workspace): readonly string[] {
+  return [spec.owner, ...(spec.members ?? []).map((member) => member.user)]
+}
+
+function groupsOf({ spec }: Workspace): readonly string[] {
+  return (spec.groups ?? []).map((member) => member.group)
+}
+
+/** A User whose deletion was asked for is gone, whatever finalizers still hold it. */
+function isThere(user: User): boolean {
+  return user.metadata.deletionTimestamp === undefined
+}
