@@ -57,7 +57,7 @@ describe('idempotencyMark', () => {
   it('gives nothing by which a secret in the body could be tried out', () => {
     const body = { credentials: { secret_key: 'hunter2' } } as never
 
-    expect(marked('one key', { body }).body).not.toBe(marked('another', { body }).body)
+    expect(marked('one-key', { body }).body).not.toBe(marked('another', { body }).body)
     expect(JSON.stringify(markedMetadata(marked('key', { body })))).not.toContain('hunter2')
   })
 
