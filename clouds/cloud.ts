@@ -21,7 +21,10 @@ export interface Cloud {
   /** Pages through the instances that match; terminated ones too for as long as the cloud shows them. */
   list(filter: InstanceFilter, signal?: AbortSignal): AsyncIterable<readonly Instance[]>
 
-  /** By id. `undefined` when the cloud says that there is none. */
+  /** One page of such a listing, in exactly one call: the first, or the one after `cursor`. */
+  listPage(filter: InstanceFilter, cursor?: string, signal?: AbortSignal): Promise<InstancePage>
+
+  /** By id. `undefined` when the cloud says that there is none, or that nothing could be called that. */
   get(instanceId: string, signal?: AbortSignal): Promise<Instance | undefined>
 
   /**
@@ -61,9 +64,8 @@ export interface CloudGuarantees {
 export const cloudActions = [
   'verify',
   'regions',
+  /** Also `get`. */
   'list',
-  /** A listing without a filter, which EC2 meters more strictly. */
-  'listAll',
   'create',
   'start',
   'stop',
@@ -111,6 +113,12 @@ export type InstanceFilter =
   | { readonly kind: 'tag'; readonly key: string; readonly values: readonly string[] }
   /** Everything that was made with one of these tokens. */
   | { readonly kind: 'token'; readonly tokens: readonly string[] }
+
+export interface InstancePage {
+  readonly instances: readonly Instance[]
+  /** The cursor of the page after this one; absent on the last. */
+  readonly next?: string
+}
 
 export const instanceStates = ['pending', 'running', 'stopping', 'stopped', 'terminating', 'terminated'] as const
 export type InstanceState = (typeof instanceStates)[number]

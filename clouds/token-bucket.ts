@@ -1,4 +1,5 @@
 import type { Rate } from './cloud.ts'
+import { type Sleep, sleepMs } from './sleep.ts'
 
 /**
  * A token bucket: `burst` tokens at once, then `refillPerSecond`, as EC2 meters its API.
@@ -25,9 +26,6 @@ export interface TokenBucketOptions extends Rate {
   readonly now?: () => number
   readonly sleep?: Sleep
 }
-
-/** Resolves after that many milliseconds, or rejects with the signal's reason. */
-export type Sleep = (ms: number, signal?: AbortSignal) => Promise<void>
 
 const RATE_FLOOR = 1 / 16
 const RECOVERY_PER_CALL = 1.02
@@ -80,18 +78,3 @@ export function tokenBucket(options: TokenBucketOptions): TokenBucket {
     },
   }
 }
-
-export const sleepMs: Sleep = (ms, signal) =>
-  new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason)
-    const timer = setTimeout(done, ms)
-    function done() {
-      signal?.removeEventListener('abort', abort)
-      resolve()
-    }
-    function abort() {
-      clearTimeout(timer)
-      reject(signal?.reason)
-    }
-    signal?.addEventListener('abort', abort, { once: true })
-  })

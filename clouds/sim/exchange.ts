@@ -2,7 +2,7 @@
  * Carries a call to the simulated cloud and its answer back, in the time that the cloud gives them. What was
  * received takes effect even if the caller no longer listens, as in a cloud.
  */
-import { type Sleep, sleepMs } from '../token-bucket.ts'
+import { type Sleep, sleepMs } from '../sleep.ts'
 import type { Sim } from './sim.ts'
 import type { SimAnswer, SimRequest } from './wire.ts'
 

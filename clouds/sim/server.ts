@@ -11,7 +11,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { z } from 'zod'
-import { sleepMs } from '../token-bucket.ts'
+import { sleepMs } from '../sleep.ts'
 import { exchange } from './exchange.ts'
 import { inputSchemas } from './inputs.ts'
 import { settingsSchema } from './settings.ts'

@@ -2,12 +2,13 @@
  * The client of the simulated cloud: the same seam as AWS's, over whichever transport it is given. One call of ours
  * is one call of the cloud's, with a deadline and no retry.
  */
-import { ec2ErrorClass } from '../aws/error-codes.ts'
-import type { Cloud, CloudGuarantees, CloudLimits, Instance, InstanceFilter, Rate } from '../cloud.ts'
+import { awsErrorClass } from '../aws/error-codes.ts'
+import type { Cloud, CloudGuarantees, CloudLimits, InstanceFilter, InstancePage, Rate } from '../cloud.ts'
 import { CloudError } from '../cloud-error.ts'
-import { type Sleep, sleepMs } from '../token-bucket.ts'
+import { pages } from '../pages.ts'
+import { type Sleep, sleepMs } from '../sleep.ts'
 import type { SimTransport } from './exchange.ts'
-import type { SimAction, SimInputs, SimResults } from './wire.ts'
+import type { SimAction, SimAnswer, SimInputs, SimResults } from './wire.ts'
 
 export interface SimCloudOptions {
   readonly transport: SimTransport
@@ -37,7 +38,6 @@ const defaultLimits: CloudLimits = {
   verify: { calls: often },
   regions: { calls: often },
   list: { calls: often },
-  listAll: { calls: often },
   create: { calls: often },
   start: { calls: often },
   stop: { calls: often },
@@ -46,6 +46,8 @@ const defaultLimits: CloudLimits = {
   tag: { calls: often },
   untag: { calls: often },
 }
+
+type Refusal = Extract<SimAnswer, { readonly error: unknown }>
 
 const readOnly: ReadonlySet<SimAction> = new Set(['GetCallerIdentity', 'DescribeRegions', 'DescribeInstances'])
 
@@ -72,18 +74,16 @@ export function simCloud(options: SimCloudOptions): Cloud {
           throw signal?.aborted ? signal.reason : noAnswer(action, cause)
         })
       if ('result' in answer) return answer.result as SimResults[A]
-      const { code, message } = answer.error
-      throw new CloudError(message, {
-        class: ec2ErrorClass(code, answer.status),
-        code,
-        action,
-        requestId: answer.requestId,
-        outcomeUnknown:
-          answer.status >= 500 && ec2ErrorClass(code, answer.status) === 'transient' && !readOnly.has(action),
-      })
+      throw refused(action, answer)
     } finally {
       finished.abort()
     }
+  }
+
+  async function listPage(filter: InstanceFilter, cursor?: string, signal?: AbortSignal): Promise<InstancePage> {
+    const input = { filter, ...(cursor !== undefined && { nextToken: cursor }) }
+    const { instances, nextToken } = await call('DescribeInstances', input, signal)
+    return { instances, ...(nextToken !== undefined && { next: nextToken }) }
   }
 
   return {
@@ -93,23 +93,13 @@ export function simCloud(options: SimCloudOptions): Cloud {
     limits: { ...defaultLimits, ...options.limits },
     verify: (signal) => call('GetCallerIdentity', {}, signal),
     regions: async (signal) => (await call('DescribeRegions', {}, signal)).regions,
-    async *list(filter: InstanceFilter, signal?: AbortSignal): AsyncGenerator<readonly Instance[]> {
-      let nextToken: string | undefined
-      do {
-        const page = await call(
-          'DescribeInstances',
-          { filter, ...(nextToken === undefined ? {} : { nextToken }) },
-          signal,
-        )
-        yield page.instances
-        nextToken = page.nextToken
-      } while (nextToken !== undefined)
-    },
+    listPage,
+    list: (filter, signal) => pages(listPage, filter, signal),
     async get(instanceId, signal) {
       try {
         return (await call('DescribeInstances', { ids: [instanceId] }, signal)).instances[0]
       } catch (error) {
-        if (error instanceof CloudError && error.class === 'notFound') return undefined
+        if (isNoInstance(error)) return undefined
         throw error
       }
     },
@@ -122,6 +112,16 @@ export function simCloud(options: SimCloudOptions): Cloud {
     tag: async (ids, tags, signal) => void (await call('CreateTags', { ids, tags }, signal)),
     untag: async (ids, keys, signal) => void (await call('DeleteTags', { ids, keys }, signal)),
   }
+}
+
+function refused(action: SimAction, { status, requestId, error }: Refusal): CloudError {
+  const errorClass = awsErrorClass({ ...error, status })
+  const outcomeUnknown = errorClass === 'transient' && !readOnly.has(action)
+  return new CloudError(error.message, { class: errorClass, code: error.code, action, requestId, outcomeUnknown })
+}
+
+function isNoInstance(error: unknown): boolean {
+  return error instanceof CloudError && error.code.startsWith('InvalidInstanceID.')
 }
 
 /** A refused connection did nothing; after any other silence nobody can say. */

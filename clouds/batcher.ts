@@ -1,0 +1,128 @@
+/**
+ * Gathers items that come singly into calls that carry many, as Karpenter's batcher does for EC2.
+ *
+ * A call goes out once nothing more has come for `quietMs`, or the first item has waited `maxWaitMs`, or `maxItems`
+ * are there; never sooner than `spacingMs` after the one before it, unless it is full; and only when `admit` lets
+ * it, until when it takes in what still comes. Items of different groups are never in one call.
+ *
+ * Guarantees: every item is in exactly one call and gets its own result; one who gives up before the call goes out
+ * is not in it; in t milliseconds at most `t / spacingMs + 1` calls that are not full go out for a group.
+ */
+import { type Sleep, sleepMs } from './sleep.ts'
+
+export interface Batcher<Item, Result> {
+  /** Rejects with `signal.reason` if that comes before the answer; the call itself goes on for the others. */
+  add(item: Item, signal?: AbortSignal): Promise<Result>
+}
+
+export interface BatcherOptions<Item, Result> {
+  /** One call. Gives an outcome for each item, in their order; throwing is the same outcome for all. */
+  readonly run: (items: readonly Item[]) => Promise<readonly PromiseSettledResult<Result>[]>
+  readonly groupOf?: (item: Item) => string
+  readonly maxItems: number
+  readonly quietMs?: number
+  readonly maxWaitMs?: number
+  readonly spacingMs?: number
+  /** Waits until a call may be made; never rejects. */
+  readonly admit?: () => Promise<void>
+  /** Milliseconds from any origin; a test passes its own. */
+  readonly now?: () => number
+  readonly sleep?: Sleep
+}
+
+interface Waiter<Item, Result> {
+  readonly item: Item
+  readonly resolve: (result: Result) => void
+  readonly reject: (reason: unknown) => void
+  readonly leave: () => void
+}
+
+interface Group<Item, Result> {
+  readonly waiting: Set<Waiter<Item, Result>>
+  firstAt: number
+  lastAt: number
+  /** Ends the waiting at once, as the call is full. */
+  hurry: () => void
+}
+
+export function batcher<Item, Result>(options: BatcherOptions<Item, Result>): Batcher<Item, Result> {
+  const { run, groupOf = () => '', maxItems, quietMs = 50, maxWaitMs = 1_000, spacingMs = 250 } = options
+  const { admit = async () => undefined, now = () => performance.now(), sleep = sleepMs } = options
+  const groups = new Map<string, Group<Item, Result>>()
+
+  async function serve(key: string, group: Group<Item, Result>): Promise<void> {
+    while (group.waiting.size > 0) {
+      await gather(group)
+      if (group.waiting.size === 0) continue
+      await admit()
+      send(group)
+      await unlessHurried(group, spacingMs)
+    }
+    groups.delete(key)
+  }
+
+  async function gather(group: Group<Item, Result>): Promise<void> {
+    while (group.waiting.size > 0 && group.waiting.size < maxItems) {
+      const restMs = Math.min(group.lastAt + quietMs, group.firstAt + maxWaitMs) - now()
+      if (restMs <= 0) return
+      await unlessHurried(group, restMs)
+    }
+  }
+
+  async function unlessHurried(group: Group<Item, Result>, ms: number): Promise<void> {
+    if (group.waiting.size >= maxItems) return
+    const hurry = new AbortController()
+    group.hurry = () => hurry.abort()
+    await sleep(ms, hurry.signal).catch(() => undefined)
+  }
+
+  function send(group: Group<Item, Result>): void {
+    const batch = [...group.waiting].slice(0, maxItems)
+    for (const waiter of batch) {
+      group.waiting.delete(waiter)
+      waiter.leave()
+    }
+    group.firstAt = now() // what is left over begins to wait anew
+    if (batch.length === 0) return
+    run(batch.map(({ item }) => item)).then(
+      (outcomes) => {
+        for (const [index, waiter] of batch.entries()) settle(waiter, outcomes[index])
+      },
+      (reason: unknown) => {
+        for (const waiter of batch) waiter.reject(reason)
+      },
+    )
+  }
+
+  return {
+    add(item, signal) {
+      return new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason)
+        const key = groupOf(item)
+        const known = groups.get(key)
+        const group = known ?? { waiting: new Set(), firstAt: 0, lastAt: 0, hurry: () => undefined }
+        const giveUp = () => {
+          group.waiting.delete(waiter)
+          reject(signal?.reason)
+        }
+        const leave = () => signal?.removeEventListener('abort', giveUp)
+        const waiter: Waiter<Item, Result> = { item, resolve, reject, leave }
+        signal?.addEventListener('abort', giveUp, { once: true })
+        if (group.waiting.size === 0) group.firstAt = now()
+        group.waiting.add(waiter)
+        group.lastAt = now()
+        if (group.waiting.size >= maxItems) group.hurry()
+        if (!known) {
+          groups.set(key, group)
+          void serve(key, group)
+        }
+      })
+    },
+  }
+}
+
+function settle<Result>(waiter: Waiter<unknown, Result>, outcome: PromiseSettledResult<Result> | undefined): void {
+  if (outcome === undefined) waiter.reject(new Error('a call gave fewer outcomes than it had items'))
+  else if (outcome.status === 'fulfilled') waiter.resolve(outcome.value)
+  else waiter.reject(outcome.reason)
+}
