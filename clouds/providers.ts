@@ -1,0 +1,35 @@
+/**
+ * The one list of providers. A new one is a folder with a `provider.ts`, a line in `makers`, and its name in the
+ * resources' schema.
+ */
+import { awsProvider } from './aws/provider.ts'
+import type { Provider } from './provider.ts'
+import { simProvider } from './sim/provider.ts'
+
+export interface ProvidersOptions {
+  /** Names of those that are on. */
+  readonly enabled: readonly string[]
+  /** Where the simulated cloud listens; needed only when `sim` is on. */
+  readonly simUrl?: string
+  /** How long a call may take. */
+  readonly timeoutMs?: number
+}
+
+export interface Providers {
+  readonly all: readonly Provider[]
+  /** Without regard to case; `undefined` for one that is unknown or off. */
+  named(name: string): Provider | undefined
+}
+
+const makers = { aws: awsProvider, sim: simProvider } as const satisfies Record<
+  string,
+  (options: ProvidersOptions) => Provider
+>
+
+/** Those that are on, in the order of this file. Connections are pooled in what it returns: make it once. */
+export function providers(options: ProvidersOptions): Providers {
+  const all = Object.entries(makers)
+    .filter(([name]) => options.enabled.includes(name))
+    .map(([, make]) => make(options))
+  return { all, named: (name) => all.find((provider) => provider.name === name.toLowerCase()) }
+}
