@@ -14,7 +14,7 @@ import type { Identity } from './provider.ts'
 import { oidcWords } from './words.ts'
 
 /** The users of the installation, as the API server knows them now. */
-export interface Accounts {
+export interface SignInAccounts {
   /** A name for a User object that nobody has. */
   newName(): string
   find(name: string): Promise<User | undefined>
@@ -28,7 +28,7 @@ export interface Accounts {
 
 export interface SignInOptions {
   readonly identities: Identities
-  readonly accounts: Accounts
+  readonly accounts: SignInAccounts
 }
 
 export interface SignIn {
