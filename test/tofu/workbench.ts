@@ -1,0 +1,195 @@
+/**
+ * A controller of TofuRuns in the test's own process, on the shared control plane and with the real tofu, in a namespace of its own.
+ *
+ * It is put together as the controller's program puts it together. `stop` ends it as SIGTERM does; what SIGKILL does is tried with the real
+ * program, elsewhere.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import type { Executor } from '../../controller/tofu-run/executor.ts'
+import { processExecutor } from '../../controller/tofu-run/process-executor.ts'
+import { type ExecutorParts, type TofuRuns, tofuRuns } from '../../controller/tofu-run/tofu-runs.ts'
+import { type TofuRun, tofuRunKind } from '../../crds/tofu-run.ts'
+import { type ConfigMap, configMapType } from '../../kube/builtin-types.ts'
+import { type Cache, cache } from '../../kube/cache.ts'
+import { type KubeClient, kubeClient } from '../../kube/client.ts'
+import { loadCluster } from '../../kube/cluster.ts'
+import { runController } from '../../kube/controller.ts'
+import { eventRecorder } from '../../kube/events.ts'
+import { workQueue } from '../../kube/work-queue.ts'
+import { workshop } from '../../tools/workshop.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { sharedCluster } from '../cluster/shared-cluster.ts'
+
+export interface Workbench extends AsyncDisposable {
+  readonly cluster: Cluster
+  readonly client: KubeClient
+  readonly namespace: string
+  /** Namespace of the installation: each workbench has one, so that their states and keys do not meet. */
+  readonly installation: string
+  readonly runs: Cache<TofuRun>
+  readonly tofuRuns: TofuRuns
+  readonly folder: string
+  /** Applies a run; what is not given is a plan of one `terraform_data`. */
+  run(name: string, spec?: Record<string, unknown>): Promise<TofuRun>
+  patch(name: string, spec: Record<string, unknown>): Promise<void>
+  /** The run, once it passes the test. */
+  until(name: string, test: (run: TofuRun) => boolean, timeoutMs?: number): Promise<TofuRun>
+  /** The run when it is over. */
+  over(name: string, timeoutMs?: number): Promise<TofuRun>
+  output(name: string, phase?: 'plan' | 'apply'): Promise<string>
+  /** The state of a stack, parsed; `undefined` before the first. */
+  state(run: TofuRun): Promise<{ serial: number; resources: unknown[] } | undefined>
+  /** Ends the controller, and starts it anew. */
+  stop(): Promise<void>
+  start(): Promise<void>
+}
+
+export interface WorkbenchOptions {
+  readonly executor?: (parts: ExecutorParts, bench: { folder: string; client: KubeClient; tofu: string }) => Executor
+  readonly parallel?: number
+  readonly firstGraceMs?: number
+  readonly secondGraceMs?: number
+  readonly environment?: Readonly<Record<string, string>>
+  readonly keepVersions?: number
+}
+
+export const oneResource = { 'main.tf': 'resource "terraform_data" "one" {\n  input = "first"\n}\n' }
+
+const installationNamespace = () => `tofu-system-${Math.random().toString(36).slice(2, 8)}`
+
+export async function workbench(options: WorkbenchOptions = {}): Promise<Workbench> {
+  const cluster = await sharedCluster()
+  const tofu = await workshop({ environment: process.env, home: homedir() }).obtain('tofu')
+  const namespace = await cluster.namespace('tofu')
+  const installation = installationNamespace()
+  await cluster.kubectl('create', 'namespace', installation)
+  const folder = await mkdtemp(join(tmpdir(), 'skyclust-tofu-'))
+  const client = kubeClient({
+    cluster: loadCluster({ environment: { KUBECONFIG: cluster.kubeconfig } }),
+    fieldManager: 'skyclust-controller',
+  })
+  const port = { value: 0 }
+  let running = await started()
+
+  async function started() {
+    const stopping = new AbortController()
+    const queue = workQueue({})
+    const runs = cache(client, tofuRunKind, { namespace, signal: stopping.signal })
+    await runs.synced(stopping.signal)
+    const events = eventRecorder({ client, reportingController: 'skyclust.io/controller', reportingInstance: 'test' })
+    const parts = await tofuRuns({
+      client,
+      namespace: installation,
+      runs,
+      events,
+      server: { host: '127.0.0.1', port: port.value },
+      executor: (given) =>
+        options.executor?.(given, { folder, client, tofu }) ??
+        processExecutor({
+          ...given,
+          root: join(folder, 'runs'),
+          environment: {
+            PATH: process.env.PATH ?? '/usr/bin:/bin',
+            SKYCLUST_TOFU: tofu,
+            SKYCLUST_TOFU_PLUGIN_DIR: join(folder, 'no-providers'),
+            ...options.environment,
+          },
+        }),
+      parallel: options.parallel ?? 4,
+      keepVersions: options.keepVersions ?? 5,
+      firstGraceMs: options.firstGraceMs ?? 60_000,
+      secondGraceMs: options.secondGraceMs ?? 5_000,
+      startGraceMs: 60_000,
+      wake: (key) => queue.add(key),
+      onError: (error) => console.error(error),
+    })
+    port.value = parts.server.port
+    runs.onChange((change) => {
+      for (const key of parts.controller.concerned(change)) queue.add(key)
+    })
+    for (const object of runs.list())
+      for (const key of parts.controller.concerned({ type: 'apply', object })) queue.add(key)
+    const { name, reconcile } = parts.controller
+    const working = runController({ name, queue, reconcile, concurrency: 4, signal: stopping.signal })
+    return {
+      parts,
+      runs,
+      async stop() {
+        stopping.abort()
+        await parts.close(10_000)
+        await queue.shutDown()
+        await working
+        await events.close({ timeoutMs: 1_000 })
+      },
+    }
+  }
+
+  async function until(name: string, test: (run: TofuRun) => boolean, timeoutMs = 60_000): Promise<TofuRun> {
+    const key = { namespace, name }
+    const found = await running.runs.until(key, (run) => run !== undefined && test(run), { timeoutMs })
+    const run = running.runs.get(key)
+    if (!found || run === undefined)
+      throw new Error(`TofuRun ${name} is ${JSON.stringify(run?.status ?? run, undefined, 1)}`)
+    return run
+  }
+
+  return {
+    cluster,
+    client,
+    namespace,
+    installation,
+    get runs() {
+      return running.runs
+    },
+    get tofuRuns() {
+      return running.parts
+    },
+    folder,
+    async run(name, spec = {}) {
+      const manifest = {
+        apiVersion: 'skyclust.io/v1alpha1',
+        kind: 'TofuRun',
+        metadata: { name, namespace },
+        spec: { command: 'plan', source: { inline: oneResource }, ...spec },
+      }
+      await cluster.kubectlWith(stringify(manifest), 'apply', '-f', '-')
+      return client.get(tofuRunKind, { namespace, name })
+    },
+    async patch(name, spec) {
+      const body = JSON.stringify({ spec })
+      await cluster.kubectl('patch', 'tofurun', name, '-n', namespace, '--type=merge', `--patch=${body}`)
+    },
+    until,
+    over: (name, timeoutMs) => until(name, ({ status }) => status?.completedAt !== undefined, timeoutMs),
+    async output(name, phase = 'plan') {
+      const labelSelector = `skyclust.io/tofu-run=${name},skyclust.io/tofu-content=output-${phase}`
+      const { items } = await client.list(configMapType, { namespace, labelSelector })
+      return [...items]
+        .sort((a, b) => pieceOf(a) - pieceOf(b))
+        .map(({ data }) => data?.output ?? '')
+        .join('')
+    },
+    async state(run) {
+      const { states, stackOf } = running.parts
+      const bytes = await states.read(await stackOf(run))
+      return bytes === undefined ? undefined : JSON.parse(String(bytes))
+    },
+    stop: () => running.stop(),
+    async start() {
+      running = await started()
+    },
+    async [Symbol.asyncDispose]() {
+      await running.stop()
+      await cluster.kubectl('delete', 'tofuruns', '--all', '-n', namespace, '--wait=false')
+      await client.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function pieceOf(piece: ConfigMap): number {
+  return Number(piece.metadata.annotations?.['skyclust.io/output-piece'])
+}
