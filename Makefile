@@ -38,6 +38,6 @@ dependencies:
 	@exec 9<package-lock.json; if command -v flock >/dev/null; then flock 9; fi; \
 	if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then \
 		echo 'installing the npm packages of package-lock.json' >&2; \
-		npm ci --include=dev --include=optional --loglevel=error >&2; \
+		npm ci --include=dev --include=optional --prefer-offline --loglevel=error >&2; \
 	fi
 	@node -e 'if (!process.features.typescript) { console.error(`Node.js $${process.versions.node} cannot run TypeScript, and npm has no newer one for this platform: install 24`); process.exit(1) }'

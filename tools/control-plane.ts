@@ -106,8 +106,6 @@ function etcdService({ directory, logDirectory, etcd, fsync }: ControlPlaneOptio
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=default=${peer}`,
-    '--auto-compaction-mode=periodic',
-    '--auto-compaction-retention=30m',
     '--log-level=warn',
     ...(fsync ? [] : ['--unsafe-no-fsync']),
   ]

