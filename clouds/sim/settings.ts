@@ -3,6 +3,7 @@
  * cloud; every awkward side is one field. A wrong setting is refused with the field and what would be right.
  */
 import { z } from 'zod'
+import { DEFAULT_ACCOUNT } from './account.ts'
 import { simActions } from './wire.ts'
 
 const HOUR_MS = 3_600_000
@@ -104,15 +105,13 @@ export const outsideSchema = z.discriminatedUnion('action', [
   z.strictObject({
     action: z.literal('launch'),
     region: z.string().default('sim-1'),
-    account: z.string().optional(),
+    account: z.string().default(DEFAULT_ACCOUNT),
     instanceType: z.string().default('t3.micro'),
     image: z.string().default('ami-0abcdef1234567890'),
     tags: tags.default({}),
   }),
 ])
 export type OutsideChange = z.input<typeof outsideSchema>
-
-export const defaultSettings: SimSettings = settingsSchema.parse({})
 
 export function drawMs(value: Span, random: () => number): number {
   if (typeof value === 'number') return value

@@ -7,6 +7,7 @@ import type { Cloud, CloudGuarantees, CloudLimits, InstanceFilter, InstancePage,
 import { CloudError } from '../cloud-error.ts'
 import { pages } from '../pages.ts'
 import { type Sleep, sleepMs } from '../sleep.ts'
+import { isRead } from './call-counts.ts'
 import type { SimTransport } from './exchange.ts'
 import type { SimAction, SimAnswer, SimInputs, SimResults } from './wire.ts'
 
@@ -48,8 +49,6 @@ const defaultLimits: CloudLimits = {
 }
 
 type Refusal = Extract<SimAnswer, { readonly error: unknown }>
-
-const readOnly: ReadonlySet<SimAction> = new Set(['GetCallerIdentity', 'DescribeRegions', 'DescribeInstances'])
 
 export function simCloud(options: SimCloudOptions): Cloud {
   const { transport, accessKey, secretKey, region, timeoutMs = 30_000, sleep = sleepMs } = options
@@ -116,7 +115,7 @@ export function simCloud(options: SimCloudOptions): Cloud {
 
 function refused(action: SimAction, { status, requestId, error }: Refusal): CloudError {
   const errorClass = awsErrorClass({ ...error, status })
-  const outcomeUnknown = errorClass === 'transient' && !readOnly.has(action)
+  const outcomeUnknown = errorClass === 'transient' && !isRead(action)
   return new CloudError(error.message, { class: errorClass, code: error.code, action, requestId, outcomeUnknown })
 }
 
@@ -131,7 +130,7 @@ function noAnswer(action: SimAction, cause: unknown): CloudError {
   return new CloudError(`The simulated cloud did not answer: ${words}`, {
     class: 'transient',
     action,
-    outcomeUnknown: !refused && !readOnly.has(action),
+    outcomeUnknown: !refused && !isRead(action),
     cause,
   })
 }

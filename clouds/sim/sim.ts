@@ -8,11 +8,15 @@
  */
 import type { Instance } from '../cloud.ts'
 import { type TokenBucket, tokenBucket } from '../token-bucket.ts'
-import { type Actions, actions } from './actions.ts'
+import { accountId, callingAccount } from './account.ts'
+import { actions } from './actions.ts'
+import { type CallCounts, callCounts } from './call-counts.ts'
+import { armed } from './faults.ts'
 import { type InventoryOptions, inventory } from './inventory.ts'
 import { describeAt, type Machine } from './machine.ts'
+import { machines as machinesOf } from './machines.ts'
+import { changeOutside } from './outside.ts'
 import {
-  defaultSettings,
   drawMs,
   type Fault,
   type OutsideChange,
@@ -21,7 +25,7 @@ import {
   type SimSettingsInput,
   settingsSchema,
 } from './settings.ts'
-import { type SimAction, type SimAnswer, SimRefusal, type SimRequest, simActions, simRegions } from './wire.ts'
+import { type SimAction, type SimAnswer, type SimInputs, SimRefusal, type SimRequest, type SimResults } from './wire.ts'
 
 export interface Sim {
   receive(request: SimRequest): Reception
@@ -44,14 +48,6 @@ export interface SimInstance extends Instance {
   readonly launched: Machine['launched']
 }
 
-export interface CallCounts {
-  readonly reads: number
-  readonly mutations: number
-  readonly byAction: Readonly<
-    Record<SimAction, { readonly calls: number; readonly refused: number; readonly ids: number }>
-  >
-}
-
 /** A call on its way: both moments count from the call's arrival. */
 export interface Reception {
   /** When `perform` is due. */
@@ -71,36 +67,33 @@ export interface SimOptions extends InventoryOptions {
   readonly settings?: SimSettingsInput
 }
 
-const mutating: ReadonlySet<SimAction> = new Set([
-  'RunInstances',
-  'StartInstances',
-  'StopInstances',
-  'TerminateInstances',
-  'ModifyInstanceAttribute',
-  'CreateTags',
-  'DeleteTags',
-])
-
-/** The account of every access key that does not begin with the twelve digits of another. */
-const DEFAULT_ACCOUNT = '123456789012'
-
 export function createSim(options: SimOptions): Sim {
   const { now, random } = options
-  const store = inventory(options)
   let settings = settingsSchema.parse(options.settings ?? {})
   let faults = armed(settings.faults)
-  let counts = noCalls()
+  let counts = callCounts()
   const buckets = new Map<string, Meter>()
-  const doing: Actions = actions({ inventory: store, settings: () => settings, now, random })
+  const world = { inventory: inventory(options), settings: () => settings, now, random }
+  const machines = machinesOf(world)
+  const table = actions(world, machines)
+
+  /** Lets go of what EC2 would not show or know any more. */
+  function fade(): void {
+    world.inventory.fade(now() - settings.terminatedShownMs, now() - settings.tokenValidityMs)
+  }
+
+  function perform<A extends SimAction>({ action, input, region }: SimRequest<A>, account: string): SimResults[A] {
+    const handler: (input: SimInputs[A], scope: { account: string; region: string }) => SimResults[A] = table[action]
+    return handler(input, { account, region })
+  }
 
   function answerTo(request: SimRequest): SimAnswer {
     try {
-      const account = accountOf(request, settings)
-      const result = doing.perform(request.action, request.input as never, { account, region: request.region })
-      return { status: 200, requestId: requestId(random), result } as SimAnswer
+      const result = perform(request, callingAccount(request, settings))
+      return { status: 200, requestId: requestId(random), result }
     } catch (error) {
       if (!(error instanceof SimRefusal)) throw error
-      counts.byAction[request.action].refused++
+      counts.refused(request.action)
       return refusal(error)
     }
   }
@@ -125,10 +118,8 @@ export function createSim(options: SimOptions): Sim {
   }
 
   function receive(request: SimRequest): Reception {
-    store.fade(now() - settings.terminatedShownMs, now() - settings.tokenValidityMs)
-    const count = counts.byAction[request.action]
-    count.calls++
-    count.ids += idsIn(request.input)
+    fade()
+    counts.called(request.action, idsIn(request.input))
     const latencyMs = drawMs(settings.latencyMs, random)
     const normal = {
       effectAfterMs: 0,
@@ -138,7 +129,7 @@ export function createSim(options: SimOptions): Sim {
     }
 
     if (isThrottled(request)) {
-      count.refused++
+      counts.refused(request.action)
       const answer = refusal(new SimRefusal('RequestLimitExceeded', 'Request limit exceeded.', 503))
       return { ...normal, perform: () => answer }
     }
@@ -159,8 +150,8 @@ export function createSim(options: SimOptions): Sim {
   }
 
   function* existing(state: 'live' | 'all'): Generator<SimInstance> {
-    store.fade(now() - settings.terminatedShownMs, now() - settings.tokenValidityMs)
-    for (const machine of store.machines()) {
+    fade()
+    for (const machine of world.inventory.machines()) {
       const instance = describeAt(machine, now())
       if (!instance || (state === 'live' && instance.state === 'terminated')) continue
       yield { ...instance, account: machine.account, launched: machine.launched }
@@ -178,19 +169,19 @@ export function createSim(options: SimOptions): Sim {
       if (change.throttle) buckets.clear()
       return settings
     },
-    outside: (change) => doing.outside(outsideSchema.parse(change), DEFAULT_ACCOUNT),
+    outside: (change) => changeOutside(outsideSchema.parse(change), { world, machines }).map(machines.shown),
     instances: ({ state = 'live' } = {}) => [...existing(state)],
     get calls() {
-      return summed(counts)
+      return counts.snapshot()
     },
     resetCalls() {
-      counts = noCalls()
+      counts = callCounts()
     },
     reset() {
-      store.clear()
+      world.inventory.clear()
       buckets.clear()
-      counts = noCalls()
-      settings = defaultSettings
+      counts = callCounts()
+      settings = settingsSchema.parse({})
       faults = armed([])
     },
   }
@@ -203,55 +194,6 @@ interface Meter {
 
 const nothing: SimAnswer = { status: 500, requestId: '', error: { code: 'InternalError', message: 'Nothing was done' } }
 
-/** The faults with what is left of each. */
-function armed(faults: readonly Fault[]) {
-  const charges = faults.map((fault) => ({ fault, skip: fault.skip, left: fault.count ?? Number.POSITIVE_INFINITY }))
-  return {
-    /** The first fault that befalls this call, one charge poorer. */
-    strike(action: SimAction, random: () => number): Fault | undefined {
-      for (const charge of charges) {
-        if (charge.left === 0 || (charge.fault.action !== '*' && charge.fault.action !== action)) continue
-        if (charge.skip > 0) {
-          charge.skip--
-          continue
-        }
-        if (charge.fault.probability < 1 && random() >= charge.fault.probability) continue
-        charge.left--
-        return charge.fault
-      }
-      return undefined
-    },
-  }
-}
-
-/** The account a key belongs to. AWS says `AuthFailure` for a key that is nobody's. */
-function accountOf({ accessKey, secretKey, region }: SimRequest, settings: SimSettings): string {
-  const refused =
-    !accessKey ||
-    !secretKey ||
-    accessKey.startsWith('bad-') ||
-    secretKey.startsWith('bad-') ||
-    settings.rejectedAccessKeys.includes(accessKey)
-  if (refused) {
-    throw new SimRefusal('AuthFailure', 'AWS was not able to validate the provided access credentials', 401)
-  }
-  if (!simRegions.some(({ name }) => name === region)) {
-    throw new SimRefusal(
-      'InvalidParameterValue',
-      `Invalid region: ${region}; there are ${simRegions.map((r) => r.name).join(' and ')}`,
-    )
-  }
-  return accountId(accessKey)
-}
-
-/**
- * Twelve digits at the head of the key name its account; every other key is of the one default account, so that a
- * key may be rotated for any other and the instances stay where they are, as on AWS.
- */
-export function accountId(accessKey: string): string {
-  return /^\d{12}/.exec(accessKey)?.[0] ?? DEFAULT_ACCOUNT
-}
-
 function idsIn(input: SimRequest['input']): number {
   if ('ids' in input) return input.ids?.length ?? 1
   return 1
@@ -259,18 +201,4 @@ function idsIn(input: SimRequest['input']): number {
 
 function requestId(random: () => number): string {
   return Array.from({ length: 8 }, () => Math.floor(random() * 16).toString(16)).join('')
-}
-
-type Counts = Record<SimAction, { calls: number; refused: number; ids: number }>
-
-function noCalls(): { byAction: Counts } {
-  return {
-    byAction: Object.fromEntries(simActions.map((action) => [action, { calls: 0, refused: 0, ids: 0 }])) as Counts,
-  }
-}
-
-function summed({ byAction }: { byAction: Counts }): CallCounts {
-  const sum = (wanted: boolean) =>
-    simActions.reduce((total, action) => total + (mutating.has(action) === wanted ? byAction[action].calls : 0), 0)
-  return { reads: sum(false), mutations: sum(true), byAction: structuredClone(byAction) }
 }
