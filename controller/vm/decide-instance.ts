@@ -1,0 +1,150 @@
+/** A VM that has its instance: what is between it and the spec, one step at a time. */
+import type { InstanceState } from '../../clouds/cloud.ts'
+import type { VM } from '../../crds/vm.ts'
+import { getCondition } from '../../kube/conditions.ts'
+import type { Action } from './action.ts'
+import { launching, replaceableAt } from './decide-create.ts'
+import { wantedTags } from './identity.ts'
+import { clockSkewMs } from './intent.ts'
+import { isRecent, lagMs, shownFrom, sightingOf, surplusInstances } from './sightings.ts'
+import type { Sighting, Situation } from './situation.ts'
+import { progressing, settled, stalled, stateOf, type Verdict } from './verdict.ts'
+
+export function decideInstance(situation: Situation, id: string): Action {
+  const surplus = surplusInstances(situation, id)
+  if (surplus.length > 0) return { kind: 'terminate', ids: surplus.map((one) => one.id), why: 'duplicate' }
+
+  const own = sightingOf(situation, id)
+  if (!own) return decideAbsent(situation, id)
+  if (own.instance.state === 'terminated') return decideGone(situation, own.instance.stateReason)
+  if (own.instance.state === 'terminating') {
+    return expecting(progressing('Terminating', `The instance ${id} is being terminated by somebody else.`))
+  }
+  const power = decidePower(situation, own)
+  const action = power.kind === 'wait' ? (decideTags(situation, own) ?? power) : power
+  return isConverged(action) || !mayBeStale(situation, own) ? action : { kind: 'listen', expecting: true }
+}
+
+function isConverged(action: Action): boolean {
+  return action.kind === 'wait' && action.verdict.phase === 'settled'
+}
+
+/** All was as wanted a moment ago, by a read that was newer than this one may be: the difference is not believed yet. */
+function mayBeStale({ vm, access }: Situation, own: Sighting): boolean {
+  const synced = getCondition(vm.status?.conditions, 'Synced')
+  if (synced?.status !== 'True' || hasNewSpec(vm)) return false
+  return own.at < Date.parse(synced.lastTransitionTime) + 1_000 + lagMs(access) + clockSkewMs
+}
+
+/** The spec asks for something on which nothing was said yet. */
+function hasNewSpec(vm: VM): boolean {
+  return vm.status?.observedGeneration !== vm.metadata.generation
+}
+
+/** What differs now was as wanted before, and nobody asked for a change: somebody changed it at the cloud. */
+function changedOutside(vm: VM): boolean {
+  return getCondition(vm.status?.conditions, 'Synced')?.status === 'True' && !hasNewSpec(vm)
+}
+
+/** Neither the listing nor a lookup shows it. Soon after a launch that is lag; later the cloud is asked by id. */
+function decideAbsent(situation: Situation, id: string): Action {
+  const { view, look, now } = situation
+  if (view.listedAt === undefined) return { kind: 'listen', expecting: false }
+  const from = shownFrom(situation) ?? 0
+  if (now < from) return { kind: 'listen', expecting: true, againAfterMs: from - now }
+  if (look?.id?.id !== id) return { kind: 'look', id }
+  return decideGone(situation, 'the cloud does not know it any more')
+}
+
+function decideGone(situation: Situation, cause: string): Action {
+  const { vm, now } = situation
+  const id = vm.status?.instanceID
+  const interrupted = /spot/i.test(cause)
+  const what = `The instance ${id} is gone${cause === '' ? '' : `: ${cause.replace(/\.$/, '')}`}.`
+  if (vm.spec.replacePolicy === 'Never') {
+    const remedy = 'Delete the VM, or set spec.replacePolicy to OnTermination to have another one made.'
+    return { kind: 'wait', verdict: stalled('InstanceGone', `${what} ${remedy}`), expecting: false }
+  }
+  const reason = interrupted ? 'SpotInterrupted' : 'Replacing'
+  const at = replaceableAt(situation)
+  const verdict: Verdict = { ...progressing(reason, `${what} Another one is made.`), event: 'Warning' }
+  return now < at ? { kind: 'wait', verdict, expecting: false, againAfterMs: at - now } : { kind: 'replace', verdict }
+}
+
+function decideTags(situation: Situation, { instance, at }: Sighting): Action | undefined {
+  const { vm, clusterUID, recollection } = situation
+  const wanted = wantedTags(vm, clusterUID)
+  const missing = Object.entries(wanted).filter(([key, value]) => instance.tags[key] !== value)
+  const surplus = (vm.status?.tagKeys ?? []).filter((key) => !(key in wanted) && key in instance.tags)
+  if (missing.length === 0 && surplus.length === 0) return undefined
+  if (isRecent(situation, recollection.taggedAt, at)) {
+    return expecting(progressing('Tagging', `The tags of the instance ${instance.id} are being set.`))
+  }
+  if (missing.length === 0) return { kind: 'untag', id: instance.id, keys: surplus }
+  const known = new Set(vm.status?.tagKeys)
+  const asked = Object.keys(vm.spec.tags ?? {})
+  if (asked.some((key) => !known.has(key))) {
+    return { kind: 'recordTagKeys', tagKeys: [...new Set([...known, ...asked])].sort() }
+  }
+  return { kind: 'tag', id: instance.id, tags: Object.fromEntries(missing), outside: changedOutside(vm) }
+}
+
+function decidePower(situation: Situation, own: Sighting): Action {
+  const { vm, recollection } = situation
+  const { instance, at } = own
+  const { id } = instance
+  const outside = changedOutside(vm)
+  const stops = vm.spec.powerState === 'Stopped'
+  const otherType = instance.instanceType !== vm.spec.instanceType
+
+  switch (presumedState(situation, own)) {
+    case 'pending': {
+      const isFirst = stateOf(instance, vm.status?.state) === 'pending'
+      return expecting(isFirst ? launching(id) : progressing('Starting', `The instance ${id} is being started.`))
+    }
+    case 'stopping':
+      return expecting(progressing('Stopping', `The instance ${id} is being stopped.`))
+    case 'running':
+      if (stops) return { kind: 'stop', id, outside }
+      if (otherType) return { kind: 'wait', verdict: needsStop(vm, instance.instanceType), expecting: false }
+      return converged(situation, own, settled('InstanceRunning', `The instance ${id} is running.`))
+    default: {
+      if (otherType && isRecent(situation, recollection.resizedAt, at)) {
+        return expecting(progressing('Resizing', `The instance ${id} is being made a ${vm.spec.instanceType}.`))
+      }
+      if (otherType) return { kind: 'resize', id, instanceType: vm.spec.instanceType, outside }
+      if (!stops) return { kind: 'start', id, outside }
+      return converged(situation, own, settled('InstanceStopped', `The instance ${id} is stopped.`))
+    }
+  }
+}
+
+/** What is shown, unless a call of ours was answered that a read as old as this one need not show. */
+function presumedState(situation: Situation, { instance, at }: Sighting): InstanceState {
+  const { power } = situation.recollection
+  if (!power || !isRecent(situation, power.at, at)) return instance.state
+  if (power.kind === 'start' && instance.state === 'stopped') return 'pending'
+  if (power.kind === 'stop' && instance.state === 'running') return 'stopping'
+  return instance.state
+}
+
+function needsStop(vm: VM, instanceType: string): Verdict {
+  const message = `The instance is a ${instanceType} and shall be a ${vm.spec.instanceType}, which can only be changed while it is stopped: set spec.powerState to Stopped, and to Running again when it is Ready.`
+  return { ...stalled('StopRequired', message), drift: { reason: 'InstanceType', message } }
+}
+
+/** As the spec wants it, as far as it can be changed at all: an adopted instance may have been made otherwise. */
+function converged({ vm }: Situation, { instance }: Sighting, verdict: Verdict): Action {
+  const differences = [
+    ...(instance.image !== vm.spec.image ? [`its image is ${instance.image}, not ${vm.spec.image}`] : []),
+    ...(vm.spec.zone && instance.zone !== vm.spec.zone ? [`its zone is ${instance.zone}, not ${vm.spec.zone}`] : []),
+    ...(instance.marketType !== vm.spec.marketType ? [`it is ${instance.marketType}, not ${vm.spec.marketType}`] : []),
+  ]
+  if (!vm.spec.adopt || differences.length === 0) return { kind: 'wait', verdict, expecting: false }
+  const message = `The instance that was taken over differs in what cannot be changed: ${differences.join('; ')}.`
+  return { kind: 'wait', verdict: { ...verdict, drift: { reason: 'AdoptedOtherwise', message } }, expecting: false }
+}
+
+function expecting(verdict: Verdict): Action {
+  return { kind: 'wait', verdict, expecting: true }
+}
