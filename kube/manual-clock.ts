@@ -53,7 +53,7 @@ export function manualClock(startMs = 0): ManualClock {
   }
 }
 
-/** Until every promise that can settle by itself has. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
+/** Until what can go on without time passing has: some turns of the event loop, since one thing leads to another. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -91,7 +91,7 @@ export function store<T extends KubeObject>(indexes: Readonly<Record<string, Ind
   }
 
   function deleteOne(object: T): Change<T>[] {
-    const known = get(object.metadata)
+    const known = uids.get(object.metadata.uid)
     if (!known) return []
     remove(known)
     return [{ type: 'delete', object }]
