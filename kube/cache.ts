@@ -35,9 +35,9 @@ export interface Freshness {
   readonly synced: boolean
   /** By the clock of the cache; `-Infinity` before anything was heard. */
   readonly lastHeardAt: number
-  /** Milliseconds since the server was last heard: a change, a bookmark (about one a minute) or a complete list. */
+  /** Milliseconds since the server was last heard: a change, a bookmark (about one a minute), a list or a watch begun. */
   readonly staleMs: number
-  /** Whether the reflector is listing or watching, and not waiting to try again. */
+  /** Whether a watch is open, as far as is known. */
   readonly connected: boolean
 }
 
@@ -116,15 +116,17 @@ export function cache<T extends KubeObject>(
   function heard(resourceVersion: string): void {
     progress = resourceVersion
     lastHeardAt = clock.now()
-    connected = true
     for (const check of [...waiters]) check()
   }
 
   function take(event: ReflectorEvent<T>): void {
     switch (event.type) {
       case 'init':
-        connected = true
         pending = []
+        break
+      case 'watching':
+        connected = true
+        lastHeardAt = clock.now()
         break
       case 'apply':
         if (pending) {
@@ -159,7 +161,7 @@ export function cache<T extends KubeObject>(
       take(event)
       options.onReflectorEvent?.(event)
     }
-    connected = false
+    connected = false // stopped
   }
 
   /** Looks again after everything that was heard. */

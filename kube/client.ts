@@ -78,6 +78,8 @@ export interface WatchOptions extends Selection {
 }
 
 export type WatchEvent<T extends KubeObject = KubeObject> =
+  /** Not from the wire: the server has accepted the watch. */
+  | { readonly type: 'OPENED' }
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string }
 
@@ -234,6 +236,7 @@ function verbs(context: VerbsContext): KubeClient {
       })
       const lines = lineSplitter()
       for await (const chunk of http.stream({ method: 'GET', path, headers, signal, silenceMs: livenessMs })) {
+        if (chunk.length === 0) yield { type: 'OPENED' }
         for (const line of lines.push(chunk)) yield watchEvent<T>(type, parseJson(line, path), path)
       }
     },

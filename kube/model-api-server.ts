@@ -128,6 +128,7 @@ export function modelApiServer(): ModelApiServer {
     const abort = () => open.wake()
     options.signal.addEventListener('abort', abort)
     try {
+      yield { type: 'OPENED' }
       while (!options.signal.aborted) {
         const event = open.unread.shift()
         if (event) yield event

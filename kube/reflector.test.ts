@@ -54,6 +54,7 @@ describe('reflect', () => {
       'apply',
       'apply',
       'ready',
+      'watching',
       'apply',
       'delete',
       'bookmark',
@@ -111,7 +112,7 @@ describe('reflect', () => {
     await clock.advanceAsync(60_000)
 
     expect(server.lists).toBe(2)
-    expect(reflected.said.slice(-3)).toEqual(['init', 'apply b', 'ready'])
+    expect(reflected.said.slice(-4)).toEqual(['init', 'apply b', 'ready', 'watching'])
     await stop()
   })
 

@@ -33,6 +33,8 @@ export type ReflectorEvent<T extends KubeObject = KubeObject> =
   | { readonly type: 'delete'; readonly object: T }
   /** All of the selection, as it was at this version, has been told. */
   | { readonly type: 'ready'; readonly resourceVersion: string }
+  /** A watch is open: from now on, silence means that nothing changes. */
+  | { readonly type: 'watching' }
   /** Nothing more changed up to this version. */
   | { readonly type: 'bookmark'; readonly resourceVersion: string }
   /** The server was lost; it is tried again after `retryMs`. */
@@ -102,7 +104,9 @@ export async function* reflect<T extends KubeObject>(
     let error: unknown
     try {
       for await (const event of client.watch(type, { ...selection, resourceVersion, livenessMs, signal })) {
-        if (event.type === 'BOOKMARK') {
+        if (event.type === 'OPENED') {
+          yield { type: 'watching' }
+        } else if (event.type === 'BOOKMARK') {
           resourceVersion = event.resourceVersion
           yield { type: 'bookmark', resourceVersion }
         } else {

@@ -68,8 +68,9 @@ export interface Transport {
   /** Any answer, once: no retries, and no status is an error. */
   raw(request: TransportRequest): Promise<RawAnswer>
   /**
-   * The chunks of an answer that does not end; `silenceMs` without one while the reader waits for it is a `Timeout`.
-   * Ends quietly when the signal is aborted. Not retried.
+   * The chunks of an answer that does not end; the first one is empty, and says that the server began to answer.
+   * `silenceMs` without one while the reader waits for it is a `Timeout`. Ends quietly when the signal is aborted.
+   * Not retried.
    */
   stream(request: TransportRequest & { readonly silenceMs: number }): AsyncGenerator<Buffer, void, undefined>
   close(): Promise<void>
@@ -185,6 +186,7 @@ export function transport(options: TransportOptions): Transport {
           if (response.statusCode === 401) cluster.refused()
           await readOk(request, response)
         }
+        yield Buffer.alloc(0)
         const chunks = response.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
         for (;;) {
           silence.listen()
