@@ -16,6 +16,7 @@ import { type ConfigMap, configMapType } from '../../kube/builtin-types.ts'
 import { type Cache, cache } from '../../kube/cache.ts'
 import { type KubeClient, kubeClient } from '../../kube/client.ts'
 import { loadCluster } from '../../kube/cluster.ts'
+import { isConflict } from '../../kube/kube-error.ts'
 import { runController } from '../../kube/controller.ts'
 import { eventRecorder } from '../../kube/events.ts'
 import { workQueue } from '../../kube/work-queue.ts'
@@ -113,7 +114,11 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
     for (const object of runs.list())
       for (const key of parts.controller.concerned({ type: 'apply', object })) queue.add(key)
     const { name, reconcile } = parts.controller
-    const working = runController({ name, queue, reconcile, concurrency: 4, signal: stopping.signal })
+    const onError = (_key: unknown, error: unknown) => {
+      if (!isConflict(error)) console.error(error)
+      return 'backoff' as const
+    }
+    const working = runController({ name, queue, reconcile, concurrency: 4, signal: stopping.signal, onError })
     return {
       parts,
       runs,

@@ -78,9 +78,10 @@ export function secretObjects(client: KubeClient, namespace: string): SecretObje
       })
       if (answer.status !== 200) throw new Error(`listing Secrets of ${namespace} was answered ${answer.status}`)
       const list = JSON.parse(String(answer.body)) as {
-        items: { metadata: { name: string; creationTimestamp: string } }[]
+        /** null, not [], when there are none. */
+        items: { metadata: { name: string; creationTimestamp: string } }[] | null
       }
-      return list.items.map(({ metadata }) => ({ name: metadata.name, createdAt: metadata.creationTimestamp }))
+      return (list.items ?? []).map(({ metadata }) => ({ name: metadata.name, createdAt: metadata.creationTimestamp }))
     },
   }
 }
