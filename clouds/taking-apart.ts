@@ -50,7 +50,8 @@ export async function takingApart(
 
 function blamedIn(error: unknown, ids: readonly string[]): readonly string[] {
   if (ids.length === 1 || !(error instanceof CloudError) || aboutTheCall.has(error.class)) return ids
-  return ids.filter((id) => error.message.includes(id))
+  const words = new Set(error.message.match(/[\w-]+/g))
+  return ids.filter((id) => words.has(id))
 }
 
 function leftForLater(): CloudError {
