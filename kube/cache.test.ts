@@ -4,6 +4,7 @@ import { cache } from './cache.ts'
 import { KubeError } from './kube-error.ts'
 import { manualClock } from './manual-clock.ts'
 import { modelApiServer, type Thing, thingType } from './model-api-server.ts'
+import { histories, play } from './random-histories.ts'
 import type { Change } from './store.ts'
 
 function things(options: { readonly pageSize?: number; readonly onChange?: (change: Change<Thing>) => void } = {}) {
@@ -92,6 +93,18 @@ describe('cache', () => {
     expect([...sizes]).toEqual([4])
   })
 
+  it('forgets what a list that broke off had told', async () => {
+    const { server, clock, cached } = things({ pageSize: 1 })
+    for (const name of ['a', 'b', 'c']) server.put(name, {})
+    while (server.pages < 2) await new Promise((resolve) => setImmediate(resolve))
+    server.remove('a')
+    server.compact()
+    await clock.advanceAsync(60_000)
+
+    expect(cached.list().map((thing) => thing.metadata.name)).toEqual(['b', 'c'])
+    expect(server.lists).toBe(2)
+  })
+
   it('says how fresh it is, and whether it is connected', async () => {
     const { server, clock, cached, settle } = things()
     expect(cached.freshness()).toMatchObject({ synced: false, staleMs: Number.POSITIVE_INFINITY })
@@ -166,23 +179,9 @@ describe('cache', () => {
 })
 
 describe('cache, whatever happens to the server', () => {
-  const name = fc.constantFrom('a', 'b', 'c', 'd')
-  const step = fc.oneof(
-    {
-      weight: 6,
-      arbitrary: fc.record({ do: fc.constant('put' as const), name, color: fc.constantFrom('red', 'blue') }),
-    },
-    { weight: 3, arbitrary: fc.record({ do: fc.constant('remove' as const), name }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('bookmark', 'compact', 'end', 'cut', 'refuse', 'turn') }) },
-    {
-      weight: 3,
-      arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(0, 1, 500, 2_000, 60_000) }),
-    },
-  )
-
   it('ends up with what the server has, and its listeners with what it has, in order and nothing twice', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 50 }), async (steps) => {
+      fc.asyncProperty(histories, async (history) => {
         const mirror = new Map<string, Thing>()
         const problems: string[] = []
         const { server, clock, cached, stop } = things({
@@ -202,27 +201,19 @@ describe('cache, whatever happens to the server', () => {
           },
         })
         const writes: Promise<boolean>[] = []
-        for (const one of steps) {
-          if (one.do === 'put') {
-            const written = server.put(one.name, { color: one.color })
-            const { resourceVersion, uid } = written.metadata
+        await play(history, {
+          server,
+          clock,
+          written(thing) {
+            const { resourceVersion, uid } = thing.metadata
             writes.push(
-              cached.seen(written).then((seen) => {
+              cached.seen(thing).then((seen) => {
                 const shown = cached.byUid(uid)
                 return seen && (!shown || Number(shown.metadata.resourceVersion) >= Number(resourceVersion))
               }),
             )
-          } else if (one.do === 'remove') server.remove(one.name)
-          else if (one.do === 'wait') await clock.advanceAsync(one.ms)
-          else if (one.do === 'turn') await new Promise((resolve) => setImmediate(resolve))
-          else if (one.do === 'bookmark') server.bookmark()
-          else if (one.do === 'compact') server.compact()
-          else if (one.do === 'end') server.endWatches()
-          else if (one.do === 'cut') server.endWatches(cut)
-          else server.refuse(2)
-        }
-        await clock.advanceAsync(120_000)
-        await clock.advanceAsync(120_000)
+          },
+        })
 
         const expected = new Set(server.objects.values())
         expect(problems).toEqual([])

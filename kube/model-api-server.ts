@@ -25,6 +25,8 @@ export interface ModelApiServer {
   readonly objects: ReadonlyMap<string, Thing>
   readonly resourceVersion: string
   readonly lists: number
+  /** Answered, of all lists. */
+  readonly pages: number
   readonly openWatches: number
   /** Creates or changes. */
   put(name: string, spec: Partial<Thing['spec']>): Thing
@@ -61,6 +63,7 @@ export function modelApiServer(): ModelApiServer {
   let oldest = version
   let uids = 0
   let lists = 0
+  let pages = 0
   const watches = new Set<OpenWatch>()
   let refusals: KubeError[] = []
 
@@ -93,6 +96,7 @@ export function modelApiServer(): ModelApiServer {
     const page = names.slice(0, options.limit ?? names.length)
     const more =
       names.length > page.length ? { continue: JSON.stringify({ at: token.at, after: page.at(-1)?.[0] }) } : {}
+    pages += 1
     // What the server sends is new each time.
     return {
       metadata: { resourceVersion: String(token.at), ...more },
@@ -154,6 +158,9 @@ export function modelApiServer(): ModelApiServer {
     },
     get lists() {
       return lists
+    },
+    get pages() {
+      return pages
     },
     get openWatches() {
       return watches.size

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { KubeError } from './kube-error.ts'
 import { manualClock } from './manual-clock.ts'
 import { modelApiServer, thingType } from './model-api-server.ts'
+import { histories, play } from './random-histories.ts'
 import { type ReflectorEvent, reflect } from './reflector.ts'
 
 /** A reflector whose events are gathered as they come. */
@@ -182,31 +183,10 @@ describe('reflect', () => {
 
 describe('reflect, whatever happens to the server', () => {
   it('never breaks the grammar of its events', async () => {
-    const name = fc.constantFrom('a', 'b', 'c', 'd', 'e')
-    const step = fc.oneof(
-      { weight: 5, arbitrary: fc.record({ do: fc.constant('put' as const), name }) },
-      { weight: 3, arbitrary: fc.record({ do: fc.constant('remove' as const), name }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('bookmark', 'compact', 'end', 'cut', 'refuse') }) },
-      {
-        weight: 3,
-        arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(0, 1, 500, 2_000, 60_000) }),
-      },
-    )
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      fc.asyncProperty(histories, async (history) => {
         const { server, clock, events, stop } = reflection({ pageSize: 2 })
-        for (const one of steps) {
-          if (one.do === 'put') server.put(one.name, {})
-          else if (one.do === 'remove') server.remove(one.name)
-          else if (one.do === 'wait') await clock.advanceAsync(one.ms)
-          else if (one.do === 'bookmark') server.bookmark()
-          else if (one.do === 'compact') server.compact()
-          else if (one.do === 'end') server.endWatches()
-          else if (one.do === 'cut') server.endWatches(new KubeError('cut', { status: 0 }))
-          else server.refuse(2)
-        }
-        await clock.advanceAsync(120_000)
-        await clock.advanceAsync(120_000)
+        await play(history, { server, clock })
         await stop()
 
         let isListing = true
