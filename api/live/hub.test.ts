@@ -116,7 +116,12 @@ function client(
         listening = undefined
       },
     }
-    const complete = { user: 'alice', session: 's', expiresAt: Number.POSITIVE_INFINITY, ...watcher }
+    const complete = {
+      user: 'alice',
+      session: { name: 's', groups: [] },
+      expiresAt: Number.POSITIVE_INFINITY,
+      ...watcher,
+    }
     const words = (ending: Ending) => JSON.stringify({ code: ending })
     listening = installed.hub.open({ watcher: { words, ...complete }, sink, lastEventId })
   }
@@ -204,7 +209,13 @@ describe('liveHub', () => {
     expect(alice.events()).toEqual(['reset', 'vm', 'ready'])
 
     const sink: string[] = []
-    const watcher = { user: 'bob', session: 's', expiresAt: 1e12, scope: () => one, words: () => '{}' }
+    const watcher = {
+      user: 'bob',
+      session: { name: 's', groups: [] },
+      expiresAt: 1e12,
+      scope: () => one,
+      words: () => '{}',
+    }
     for (const lastEventId of ['', '0', '12', 'x.y', '999999999.0123456789abcdef', '-1.0123456789abcdef']) {
       const write = (bytes: Uint8Array) => void sink.push(Buffer.from(bytes).toString())
       const listening = installed.hub.open({ watcher, sink: { ready: () => true, write, end() {} }, lastEventId })

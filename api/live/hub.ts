@@ -26,8 +26,9 @@ export type Scope = ReadonlyMap<string, string>
 export type Ending = 'expired' | 'revoked' | 'notFound' | 'stale' | 'draining' | 'stalled'
 
 export interface Watcher {
+  /** The User object's name. */
   readonly user: string
-  readonly session: string
+  readonly session: { readonly name: string; readonly groups: readonly string[] }
   /** Milliseconds since the epoch. */
   readonly expiresAt: number
   /** Cheap: called for each affected listener whenever memberships change. */
@@ -39,8 +40,8 @@ export interface Watcher {
 export interface LiveOptions<T extends KubeObject> {
   readonly log: ChangeLog<T>
   readonly objects: { byUid(uid: string): T | undefined; list(namespace?: string): readonly T[] }
-  /** JSON text of an object, as its own route answers it. */
-  readonly present: (object: T, workspaceId: string) => string
+  /** JSON text of an object, as its own route answers it; absent for one that is not to be shown. */
+  readonly present: (object: T, workspaceId: string) => string | undefined
   /** Whether the sessions and memberships in memory are too old to rely on. */
   readonly isStale: () => boolean
   readonly clock: Clock
@@ -79,6 +80,7 @@ export interface LiveHub {
 }
 
 const TICK_MS = 1_000
+/** The resource version and the digest of the workspaces. */
 const idForm = /^([1-9]\d{0,29})\.([0-9a-f]{16})$/
 
 interface Open {
@@ -102,7 +104,9 @@ export function liveHub<T extends KubeObject>(options: LiveOptions<T>): LiveHub 
     if (!object || workspaceId === undefined) return undefined
     const known = serialised.get(object)
     if (known?.workspaceId === workspaceId) return known.bytes
-    const bytes = eventBytes('vm', present(object, workspaceId))
+    const json = present(object, workspaceId)
+    if (json === undefined) return undefined
+    const bytes = eventBytes('vm', json)
     serialised.set(object, { workspaceId, bytes })
     return bytes
   }
@@ -248,6 +252,11 @@ export function liveHub<T extends KubeObject>(options: LiveOptions<T>): LiveHub 
       for (const one of [...open]) end(one, 'draining')
     },
   }
+}
+
+/** The resource version that a `Last-Event-ID` of ours names. */
+export function positionOf(lastEventId: string | undefined): string | undefined {
+  return idForm.exec(lastEventId ?? '')?.[1]
 }
 
 function deletedEvent({ uid, name }: { readonly uid: string; readonly name: string }, workspaceId: string): Uint8Array {
