@@ -21,6 +21,12 @@ export interface MeteredCloud extends Cloud {
    * them. Asked by many at once, it is one listing for each 200.
    */
   lookup(wanted: Lookup, signal?: AbortSignal): Promise<readonly Instance[]>
+  /**
+   * The two halves of `create`, for whoever has something to write down right before the send and must not wait
+   * after it: a place in the buckets, in the order of asking, and the call that uses it up.
+   */
+  admitCreate(signal?: AbortSignal): Promise<void>
+  createAdmitted(...[spec, signal]: Parameters<Cloud['create']>): Promise<Instance>
 }
 
 export interface Lookup {
@@ -193,6 +199,8 @@ export function meteredCloud(options: MeteredCloudOptions): MeteredCloud {
     list: (filter, signal) => pages(listPage, filter, signal),
     get: (id, signal) => metered('list', { instances: 0, signal }, () => cloud.get(id, signal)),
     create: (spec, signal) => metered('create', { instances: 1, signal }, () => cloud.create(spec, signal)),
+    admitCreate: (signal) => meter.take('create', 1, signal),
+    createAdmitted: (spec, signal) => report('create', 1, () => cloud.create(spec, signal)),
     start: (ids, signal) => starts(ids, undefined, signal),
     stop: (ids, signal) => stops(ids, undefined, signal),
     terminate: (ids, signal) => terminations(ids, undefined, signal),
