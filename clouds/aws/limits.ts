@@ -8,11 +8,12 @@ export const ec2Guarantees: CloudGuarantees = {
    */
   tokenValidityMs: 24 * 3_600_000,
   /**
-   * "Run the appropriate Describe command repeatedly, starting with a couple of seconds of wait time, and increasing
-   * gradually up to five minutes of wait time."
+   * Ten times the "couple of seconds" after which EC2 tells one to look again; it names no bound but that waits may grow
+   * "up to five minutes". Within a token's validity the token decides beside the lookup, after it ten times as much is
+   * waited for (see `patienceMs` of controller/vm/intent.ts), and a lag beyond this is noticed and waited out.
    * @see https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
    */
-  lookupLagMs: 5 * 60_000,
+  lookupLagMs: 30_000,
   /**
    * EC2 documents no number of ids for StartInstances and its kin; it charges them a token an instance from a bucket
    * of 1,000, so that a call with more could never be let through.
