@@ -1,0 +1,67 @@
+/** What the controller can be told of OpenTofu; spread into its settings. */
+import { setting } from '../../config/settings.ts'
+import { duration, oneOf, port, text, wholeNumber } from '../../config/value-schemas.ts'
+
+export const tofuSettings = {
+  tofuExecutor: setting('SKYCLUST_TOFU_EXECUTOR', {
+    schema: oneOf('job', 'process'),
+    default: 'job',
+    help: 'Where OpenTofu runs: in a Job for each phase, or as a child process of the controller (which isolates nothing).',
+  }),
+  tofuParallel: setting('SKYCLUST_TOFU_PARALLEL', {
+    schema: wholeNumber({ min: 1, max: 1000 }),
+    default: '4',
+    help: 'How many runs may work at the same time.',
+  }),
+  tofuStateVersions: setting('SKYCLUST_TOFU_STATE_VERSIONS', {
+    schema: wholeNumber({ min: 1, max: 100 }),
+    default: '10',
+    help: 'How many versions of each state are kept.',
+  }),
+  tofuCancelGrace: setting('SKYCLUST_TOFU_CANCEL_GRACE', {
+    schema: duration({ min: '1s', max: '1h' }),
+    default: '5m',
+    help: 'How long tofu has after the first SIGINT of a cancel before the second.',
+  }),
+  tofuServerHost: setting('SKYCLUST_TOFU_SERVER_HOST', {
+    schema: text,
+    default: '127.0.0.1',
+    help: 'Address on which runs find their state and deliver what they print; in a cluster 0.0.0.0.',
+  }),
+  tofuServerPort: setting('SKYCLUST_TOFU_SERVER_PORT', {
+    schema: port,
+    default: '8083',
+    help: 'Port for the same. A fixed one lets runs go on while the controller is started anew; 0 picks one.',
+  }),
+  tofuServerUrl: setting('SKYCLUST_TOFU_SERVER_URL', {
+    schema: text,
+    help: 'The same as runs reach it, such as http://skyclust-tofu.skyclust-system:8083; left out, host and port.',
+  }),
+  tofuWorkDir: setting('SKYCLUST_TOFU_WORK_DIR', {
+    schema: text,
+    default: '.dev/tofu',
+    help: 'Folder in which runs work, with executor process.',
+  }),
+  tofuProgram: setting('SKYCLUST_TOFU', {
+    schema: text,
+    default: 'tofu',
+    help: 'The tofu program, with executor process.',
+  }),
+  tofuPluginDir: setting('SKYCLUST_TOFU_PLUGIN_DIR', {
+    schema: text,
+    help: 'Folder of providers (a filesystem mirror), from which alone they are taken then.',
+  }),
+  tofuPluginCache: setting('SKYCLUST_TOFU_PLUGIN_CACHE', {
+    schema: text,
+    help: 'Folder in which downloaded providers are kept between runs, with executor process.',
+  }),
+  tofuCliConfig: setting('SKYCLUST_TOFU_CLI_CONFIG', {
+    schema: text,
+    help: "OpenTofu's own CLI configuration file, where the folder of providers does not suffice.",
+  }),
+  tofuImage: setting('SKYCLUST_TOFU_IMAGE', {
+    schema: text,
+    default: 'ghcr.io/skyclust/tofu-runner:1.0.0',
+    help: 'Image of the runner, with executor job; named by digest in production.',
+  }),
+}

@@ -1,0 +1,96 @@
+/** TofuRuns as the controller's table of contents takes them: made from its settings, run beside the other kinds. */
+import { resolve } from 'node:path'
+import type { SettingValues } from '../../config/settings.ts'
+import type { TofuRun } from '../../crds/tofu-run.ts'
+import type { Cache } from '../../kube/cache.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import type { EventRecorder } from '../../kube/events.ts'
+import { keyOf, parseKey } from '../../kube/resource.ts'
+import type { KindController, Wake } from '../kind-controller.ts'
+import { jobExecutor } from './job-executor.ts'
+import { processExecutor } from './process-executor.ts'
+import type { tofuSettings } from './settings.ts'
+import { type ExecutorParts, tofuRuns } from './tofu-runs.ts'
+
+export interface TofuKindOptions {
+  readonly config: SettingValues<typeof tofuSettings> & { readonly namespace: string }
+  readonly client: KubeClient
+  /** Synced. */
+  readonly runs: Cache<TofuRun>
+  readonly events: EventRecorder
+  /** PATH, proxies and the AWS SDK's endpoints are taken from it. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly onError: (error: unknown) => void
+}
+
+export interface TofuKind {
+  readonly controller: KindController
+  /** Ends what cannot go on without this process. */
+  close(graceMs: number): Promise<void>
+}
+
+const secondGraceMs = 30_000
+const startGraceMs = 10 * 60_000
+const handedOn =
+  /^(PATH|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|SSL_CERT_(FILE|DIR)|AWS_ENDPOINT_URL(_[A-Z0-9_]+)?)$/
+
+export async function tofuKind(options: TofuKindOptions): Promise<TofuKind> {
+  const { config, client, runs, events, onError } = options
+  let wake: Wake = () => undefined
+
+  const parts = await tofuRuns({
+    client,
+    namespace: config.namespace,
+    runs,
+    events,
+    server: {
+      host: config.tofuServerHost,
+      port: config.tofuServerPort,
+      ...(config.tofuServerUrl !== undefined && { url: config.tofuServerUrl }),
+    },
+    executor: (given) => executorFor(options, given),
+    parallel: config.tofuParallel,
+    keepVersions: config.tofuStateVersions,
+    firstGraceMs: config.tofuCancelGrace,
+    secondGraceMs,
+    startGraceMs,
+    wake: (key) => wake(parseKey(key)),
+    onError,
+  })
+  const { controller } = parts
+
+  return {
+    close: parts.close,
+    controller: {
+      name: controller.name,
+      concurrency: 8,
+      reconcile: controller.reconcile,
+      all: () => runs.list().map(keyOf),
+      follow(listener) {
+        wake = listener
+        runs.onChange((change) => {
+          for (const key of controller.concerned(change)) listener(parseKey(key))
+        })
+      },
+    },
+  }
+}
+
+function executorFor({ config, client, environment }: TofuKindOptions, parts: ExecutorParts) {
+  const inherited = Object.entries(environment).filter(([name, value]) => value !== undefined && handedOn.test(name))
+  const own = Object.fromEntries(inherited) as Record<string, string>
+  const providers = {
+    ...(config.tofuPluginDir !== undefined && { SKYCLUST_TOFU_PLUGIN_DIR: config.tofuPluginDir }),
+    ...(config.tofuPluginCache !== undefined && { SKYCLUST_TOFU_PLUGIN_CACHE: config.tofuPluginCache }),
+    ...(config.tofuCliConfig !== undefined && { SKYCLUST_TOFU_CLI_CONFIG: config.tofuCliConfig }),
+  }
+  if (config.tofuExecutor === 'process') {
+    return processExecutor({
+      ...parts,
+      root: resolve(config.tofuWorkDir),
+      environment: { ...own, ...providers, SKYCLUST_TOFU: config.tofuProgram },
+    })
+  }
+  const { PATH: _ours, ...handed } = own
+  return jobExecutor({ ...parts, client, image: config.tofuImage, environment: { ...handed, ...providers } })
+}
