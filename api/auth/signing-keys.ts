@@ -21,12 +21,23 @@ export interface SigningKeys {
   signer(): { readonly kid: string; readonly key: CryptoKey }
   /** `undefined` when no replica has published such a key. Reads the Secret anew for one that is not known here. */
   verifier(kid: string): Promise<CryptoKey | undefined>
-  /** RFC 7517; public parts only. */
-  jwks(): { readonly keys: readonly JWK[] }
+  /** For anybody to verify tokens with. */
+  publicKeys(): readonly PublicKey[]
   /** Reads the Secret and rotates when it is time; to be called every minute or so. */
   refresh(): Promise<void>
   /** Called whenever the set of keys has changed. */
   onChange(listener: () => void): void
+}
+
+/** RFC 7517, RFC 7518 §6.2. */
+export interface PublicKey {
+  readonly kty: string
+  readonly crv: string
+  readonly x: string
+  readonly y: string
+  readonly kid: string
+  readonly alg: 'ES256'
+  readonly use: 'sig'
 }
 
 export interface SigningKeysOptions {
@@ -124,7 +135,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       if (!verifiers.has(kid) && now() - readAt >= REREAD_AFTER_MS) await refreshOnce()
       return verifiers.get(kid)
     },
-    jwks: () => ({ keys: stored.map(({ kid, jwk }) => ({ ...publicPart(jwk), kid, alg: 'ES256', use: 'sig' })) }),
+    publicKeys: () => stored.map(({ kid, jwk }) => ({ ...publicPart(jwk), kid, alg: 'ES256', use: 'sig' })),
     refresh: async () => void (await refreshOnce()),
     onChange: (listener) => void listeners.push(listener),
   }
@@ -162,8 +173,8 @@ async function imported(jwk: JWK): Promise<CryptoKey> {
   return key
 }
 
-function publicPart({ kty, crv, x, y }: JWK): JWK {
-  return { kty, crv, x, y } as JWK
+function publicPart({ kty = '', crv = '', x = '', y = '' }: JWK): Pick<PublicKey, 'kty' | 'crv' | 'x' | 'y'> {
+  return { kty, crv, x, y }
 }
 
 function keysData(keys: readonly StoredKey[]): Record<string, string> {

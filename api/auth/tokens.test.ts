@@ -18,7 +18,7 @@ async function keyRing() {
   const ring: SigningKeys = {
     signer: () => ({ kid: newest, key: pair(newest).privateKey }),
     verifier: async (kid) => pairs.get(kid)?.publicKey,
-    jwks: () => ({ keys: [] }),
+    publicKeys: () => [],
     refresh: async () => undefined,
     onChange: (listener) => void listeners.push(listener),
   }

@@ -45,3 +45,10 @@ export type ApiContext = Context<ApiEnv>
 export function callerGone(context: ApiContext): AbortSignal {
   return context.req.raw.signal
 }
+
+/** Of a route that needs a token; the gate has seen to it that there is one. */
+export function callerIn(context: ApiContext): Caller {
+  const { caller } = context.var.call
+  if (caller === undefined) throw new Error('a route that needs a token was reached without one')
+  return caller
+}

@@ -44,7 +44,7 @@ export function data<S extends z.ZodType>(description: string, schema: S) {
 
 /** One page of a list. */
 export function list<S extends z.ZodType>(description: string, item: S) {
-  const headers = { 'X-Total-Count': { description: 'How many there are in all.', schema: { type: 'integer' } } }
+  const headers = { 'X-Total-Count': { description: 'How many there are in all.', schema: { type: 'integer' as const } } }
   return { ...data(description, z.array(item)), headers } as const
 }
 

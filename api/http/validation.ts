@@ -19,12 +19,18 @@ export function check(say: Message): { params: { say: Message } } {
 /**
  * @param input What was validated: zod does not say whether a field is missing or of the wrong type.
  * @param whole How the input as a whole is called: `body`, `query`.
+ * @param at Where in the body the input stands, if it is a part of it.
  */
-export function validationError(error: z.core.$ZodError, input: unknown, whole: string): ApiError {
+export function validationError(
+  error: z.core.$ZodError,
+  input: unknown,
+  whole: string,
+  at: readonly string[] = [],
+): ApiError {
   const fields: Record<string, Message> = {}
   for (const issue of error.issues) {
     for (const [path, said] of problems(issue, input)) {
-      const name = path.length === 0 ? whole : path.map(String).join('.')
+      const name = path.length === 0 ? whole : [...at, ...path].map(String).join('.')
       if (Object.keys(fields).length < MAX_FIELDS) fields[shorten(name)] ??= said
     }
   }

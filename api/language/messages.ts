@@ -126,6 +126,10 @@ export const refused = {
     ko: `자격증명을 사용하는 VM이 있습니다: ${names}. 먼저 VM을 삭제하십시오.`,
     en: `VMs use this credential: ${names}. Delete them first.`,
   }),
+  providerOff: (provider: string) => ({
+    ko: `${provider} 제공자가 꺼져 있습니다. 관리자에게 문의하십시오.`,
+    en: `The provider ${provider} is switched off: ask an administrator.`,
+  }),
   ambientCredential: {
     ko: '이 자격증명은 Secret이 아니라 컨트롤러의 신원을 사용하므로 REST로 바꿀 수 없습니다.',
     en: "This credential uses the controller's own identity and no Secret: it cannot be changed here.",

@@ -77,7 +77,7 @@ export function vmData(vm: VM, workspace: Workspace): VMData {
     name: metadata.name,
     provider: spec.provider,
     instance_id: status?.instanceID ?? '',
-    status: statusOf(vm),
+    status: vmStatus(vm),
     created_at: metadata.creationTimestamp,
     instance_type: spec.instanceType,
     region: status?.region ?? spec.region ?? '',
@@ -96,7 +96,7 @@ function vmDetail(vm: VM, workspace: Workspace): VMDetail {
 }
 
 /** While the cloud still winds a deleted VM down, it is `stopping`; then it is gone. */
-function statusOf({ metadata, status }: VM): VMState {
+export function vmStatus({ metadata, status }: VM): VMState {
   if (metadata.deletionTimestamp !== undefined) return 'stopping'
   return status?.state ?? (isStalled(status) ? 'error' : 'pending')
 }

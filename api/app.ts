@@ -1,0 +1,40 @@
+/**
+ * The facade: everything it answers, on one page.
+ *
+ * A request passes the gate (`http/gate.ts`: rate, token, language, audit), then its route. What a route throws is
+ * answered in one place (`http/error-mapping.ts`). To add a resource, write `routes/<resource>.ts` and name it here.
+ */
+import type { ApiApp } from './http/define-route.ts'
+import { apiApp } from './http/define-route.ts'
+import { errorAnswer } from './http/envelope.ts'
+import { gate } from './http/gate.ts'
+import { unmatched } from './http/unmatched.ts'
+import type { Facade } from './facade.ts'
+import { auditRoutes } from './routes/audit.ts'
+import { authRoutes } from './routes/auth.ts'
+import { credentialRoutes } from './routes/credentials.ts'
+import { memberRoutes } from './routes/members.ts'
+import { providerRoutes } from './routes/providers.ts'
+import { describe, systemRoutes } from './routes/system.ts'
+import { userRoutes } from './routes/users.ts'
+import { vmRoutes } from './routes/vms.ts'
+import { workspaceRoutes } from './routes/workspaces.ts'
+
+export function facadeApp(facade: Facade): ApiApp {
+  const app = apiApp()
+  app.use(gate(facade.gate))
+  app.onError((error, context) => errorAnswer(context.var.call, facade.gate.toApiError(error, context.var.call)))
+  app.notFound(unmatched(app))
+
+  app.route('/', systemRoutes(facade))
+  app.route('/api/v1', authRoutes(facade))
+  app.route('/api/v1', userRoutes(facade))
+  app.route('/api/v1', workspaceRoutes(facade))
+  app.route('/api/v1', memberRoutes(facade))
+  app.route('/api/v1', credentialRoutes(facade))
+  app.route('/api/v1', vmRoutes(facade))
+  app.route('/api/v1', providerRoutes(facade))
+  app.route('/api/v1', auditRoutes(facade))
+  describe(app, facade.version)
+  return app
+}

@@ -1,0 +1,45 @@
+/** What the routes are given: made once in `main.ts`, or by a test from parts of its own. */
+import type { AuditTrail } from './audit/audit-trail.ts'
+import type { Accounts } from './auth/accounts.ts'
+import type { Login } from './auth/login.ts'
+import type { Sessions } from './auth/sessions.ts'
+import type { SigningKeys } from './auth/signing-keys.ts'
+import type { CloudDesk } from './clouds/cloud-desk.ts'
+import type { GateOptions } from './http/gate.ts'
+import type { ProviderKeys } from './shapes/credential-keys.ts'
+import type { Access } from './store/access.ts'
+import type { CredentialFor } from './store/credential-choice.ts'
+import type { Store } from './store/store.ts'
+import type { AsCaller } from './writes/as-caller.ts'
+
+export interface ShownConfiguration {
+  /** The store of record: the API server. */
+  readonly database: { readonly host: string; readonly port: number; readonly name: string }
+  readonly redis: null
+  readonly [setting: string]: unknown
+}
+
+export interface Facade {
+  /** `SKYCLUST_REGISTRATION`. */
+  readonly registration: 'open' | 'closed'
+  /** The program's own. */
+  readonly version: string
+  /** What `GET /debug/config` shows; no secrets. */
+  readonly configuration: () => ShownConfiguration
+
+  readonly store: Store
+  readonly access: Access
+  readonly asCaller: AsCaller
+  readonly credentialFor: CredentialFor
+
+  readonly login: Login
+  readonly accounts: Accounts
+  readonly sessions: Sessions
+  readonly signingKeys: Pick<SigningKeys, 'publicKeys'>
+
+  readonly clouds: CloudDesk
+  /** Providers whose Credentials can be written. */
+  readonly writableProviders: readonly ProviderKeys[]
+  readonly auditTrail: AuditTrail
+  readonly gate: GateOptions
+}

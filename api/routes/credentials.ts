@@ -1,0 +1,180 @@
+/** Credentials: secret values go in and never come out. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { type Credential, credentialKind } from '../../crds/credential.ts'
+import type { Workspace } from '../../crds/workspace.ts'
+import { keyOf } from '../../kube/resource.ts'
+import type { Facade } from '../facade.ts'
+import { ApiError } from '../http/api-error.ts'
+import { type ApiContext, callerIn } from '../http/call.ts'
+import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
+import { createdAnswer, dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
+import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
+import { reference, time, uuid } from '../http/schemas.ts'
+import { validationError } from '../http/validation.ts'
+import { done, refused } from '../language/messages.ts'
+import { credentialData, credentialSchema } from '../shapes/credential.ts'
+import { keysSchema, type ProviderKeys, type SplitKeys, splitKeys } from '../shapes/credential-keys.ts'
+import { ignoringNotFound } from '../writes/as-caller.ts'
+import { makeCredential, replaceKeys } from '../writes/credential-writes.ts'
+
+const tags = ['Credentials']
+const params = z.object({ id: uuid })
+const SEEN_WITHIN_MS = 2_000
+
+const listCredentials = createRoute({
+  tags,
+  method: 'get',
+  path: '/credentials',
+  summary: 'Credentials of a workspace, or of all the caller’s workspaces',
+  request: { query: z.strictObject({ workspace_id: reference.optional(), ...pageQuery }) },
+  responses: { 200: list('Oldest first.', credentialSchema), ...failures },
+})
+
+const getCredential = createRoute({
+  tags,
+  method: 'get',
+  path: '/credentials/{id}',
+  summary: 'A credential',
+  request: { params },
+  responses: { 200: data('The credential, without its secrets.', credentialSchema), ...failures },
+})
+
+const deleteCredential = createRoute({
+  tags,
+  method: 'delete',
+  path: '/credentials/{id}',
+  summary: 'Delete a credential that no VM uses',
+  request: { params },
+  responses: { 200: message('It is gone.'), ...failures },
+})
+
+function createCredentialRoute(providers: readonly ProviderKeys[]) {
+  const bodies = providers.map((provider) =>
+    z.strictObject({ workspace_id: reference, provider: z.literal(provider.name), credentials: keysSchema(provider) }),
+  )
+  return createRoute({
+    tags,
+    method: 'post',
+    path: '/credentials',
+    summary: 'Make a credential',
+    request: { body: jsonBody(z.discriminatedUnion('provider', bodies as [(typeof bodies)[number]])) },
+    responses: { 201: data('The new credential.', credentialSchema), ...failures },
+  })
+}
+
+function putCredentialRoute(providers: readonly ProviderKeys[]) {
+  const anyOf = [...new Set(providers.map(({ name }) => ({ $ref: `#/components/schemas/${name}Credentials` })))]
+  const credentials = z.record(z.string(), z.unknown()).openapi({ anyOf })
+  return createRoute({
+    tags,
+    method: 'put',
+    path: '/credentials/{id}',
+    summary: 'Replace the keys of a credential',
+    request: { params, body: jsonBody(z.strictObject({ credentials })) },
+    responses: { 200: data('The credential.', z.object({ id: uuid, updated_at: time })), ...failures },
+  })
+}
+
+export function credentialRoutes(
+  facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'writableProviders'>,
+): ApiApp {
+  const { store, access, asCaller, writableProviders } = facade
+  const { credentials } = store
+  const app = apiApp()
+
+  function about(context: ApiContext, { metadata }: Credential): void {
+    const { uid: id, namespace = '', name } = metadata
+    context.var.call.object = { resource: 'credentials', id, namespace, name }
+  }
+
+  async function workspacesIn(context: ApiContext, workspaceId: string | undefined): Promise<readonly Workspace[]> {
+    const caller = callerIn(context)
+    if (workspaceId === undefined) return store.workspacesOf(caller)
+    return [await access.workspace(caller, workspaceId, 'credential.read')]
+  }
+
+  function vmsUsing({ metadata }: Credential): readonly string[] {
+    const vms = store.vms.list(metadata.namespace)
+    return vms.filter(({ spec }) => spec.credentialRef.name === metadata.name).map((vm) => vm.metadata.name)
+  }
+
+  /** The body of a PUT does not say which provider's keys it holds; the Credential does. */
+  function keysFor({ spec }: Credential, given: unknown): SplitKeys {
+    const provider = writableProviders.find(({ name }) => name === spec.provider)
+    if (provider === undefined) throw new ApiError('CONFLICT', refused.providerOff(spec.provider))
+    const parsed = keysSchema(provider).safeParse(given)
+    if (!parsed.success) throw validationError(parsed.error, given, 'credentials', ['credentials'])
+    return splitKeys(provider, parsed.data)
+  }
+
+  serve(app, createCredentialRoute(writableProviders), async (context) => {
+    const caller = callerIn(context)
+    const body = context.req.valid('json')
+    const provider = writableProviders.find(({ name }) => name === body.provider)
+    if (provider === undefined) throw new Error(`no provider ${body.provider}`)
+    const workspace = await access.workspace(caller, body.workspace_id, 'credential.edit')
+    const credential = await asCaller.inWorkspace(caller, workspace, (client, namespace) =>
+      makeCredential(client, { namespace, provider: provider.name, ...splitKeys(provider, body.credentials) }),
+    )
+    about(context, credential)
+    await credentials.seen(credential, { timeoutMs: SEEN_WITHIN_MS })
+    return createdAnswer(context, credentialData(credential, workspace))
+  })
+
+  serve(app, listCredentials, async (context) => {
+    const query = context.req.valid('query')
+    const workspaces = await workspacesIn(context, query.workspace_id)
+    const all = workspaces.flatMap((workspace) =>
+      store
+        .credentialsIn(workspace.status?.namespace ?? '')
+        .filter((credential) => !isDeleting(credential))
+        .map((credential) => ({ credential, workspace })),
+    )
+    if (workspaces.length > 1) all.sort((one, other) => oldestFirst(one.credential, other.credential))
+    const { items, total } = pageOf(all, query)
+    const texts = items.map(({ credential, workspace }) => JSON.stringify(credentialData(credential, workspace)))
+    return listAnswer<z.output<typeof credentialSchema>>(context, { items: texts, total })
+  })
+
+  serve(app, getCredential, async (context) => {
+    const { object, workspace } = await access.credential(callerIn(context), context.req.param('id'), 'credential.read')
+    about(context, object)
+    return dataAnswer(context, credentialData(object, workspace))
+  })
+
+  serve(app, putCredentialRoute(writableProviders), async (context) => {
+    const caller = callerIn(context)
+    const { object, workspace } = await access.credential(caller, context.req.param('id'), 'credential.edit')
+    about(context, object)
+    if (object.spec.source === 'Ambient') throw new ApiError('CONFLICT', refused.ambientCredential)
+    const keys = keysFor(object, context.req.valid('json').credentials)
+    const changed = await asCaller.inWorkspace(caller, workspace, (client) => replaceKeys(client, object, keys))
+    await credentials.seen(changed, { timeoutMs: SEEN_WITHIN_MS })
+    const { id, updated_at } = credentialData(changed, workspace)
+    return dataAnswer(context, { id, updated_at })
+  })
+
+  serve(app, deleteCredential, async (context) => {
+    const caller = callerIn(context)
+    const { object, workspace } = await access.credential(caller, context.req.param('id'), 'credential.edit')
+    about(context, object)
+    const users = vmsUsing(object)
+    if (users.length > 0) {
+      throw new ApiError('CONFLICT', refused.credentialInUse(users.slice(0, 20).join(', ')))
+    }
+    const key = keyOf(object)
+    const { uid } = object.metadata
+    await asCaller.inWorkspace(caller, workspace, (client) =>
+      ignoringNotFound(client.delete(credentialKind, key, { preconditions: { uid } })),
+    )
+    const isGone = (current: Credential | undefined) => current?.metadata.uid !== uid || isDeleting(current)
+    await credentials.until(key, isGone, { timeoutMs: SEEN_WITHIN_MS })
+    return messageAnswer(context, done.credentialDeleted)
+  })
+
+  return app
+}
+
+function isDeleting(credential: Credential): boolean {
+  return credential.metadata.deletionTimestamp !== undefined
+}

@@ -1,0 +1,231 @@
+/** Virtual machines. */
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Credential } from '../../crds/credential.ts'
+import { providers } from '../../crds/fields.ts'
+import { type VM, vmKind, vmStates } from '../../crds/vm.ts'
+import type { Workspace } from '../../crds/workspace.ts'
+import { isAlreadyExists } from '../../kube/kube-error.ts'
+import { keyOf } from '../../kube/resource.ts'
+import type { Facade } from '../facade.ts'
+import { ApiError } from '../http/api-error.ts'
+import { type ApiContext, callerIn } from '../http/call.ts'
+import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
+import { createdAnswer, listAnswer, messageAnswer, textAnswer } from '../http/envelope.ts'
+import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
+import { waitPreference } from '../http/preference.ts'
+import { dnsLabel, reference, text, uuid } from '../http/schemas.ts'
+import { done, type Message, refused } from '../language/messages.ts'
+import { type VMData, type VMDetail, vmData, vmDetailSchema, vmDetailText, vmSchema, vmStatus, vmText } from '../shapes/vm.ts'
+import { ignoringNotFound } from '../writes/as-caller.ts'
+import { change } from '../writes/change.ts'
+
+const tags = ['VMs']
+const params = z.object({ id: uuid })
+const SEEN_WITHIN_MS = 2_000
+
+const createVm = createRoute({
+  tags,
+  method: 'post',
+  path: '/vms',
+  summary: 'Make a VM',
+  description:
+    'Waits for the cloud to give the `instance_id`: 5 seconds, `Prefer: wait=N` up to 60, `Prefer: respond-async` not at all.',
+  request: {
+    body: jsonBody(
+      z.strictObject({
+        workspace_id: reference,
+        name: dnsLabel,
+        provider: z.enum(providers),
+        instance_type: text({ min: 1, max: 64 }),
+        region: text({ min: 1, max: 63 }),
+        image_id: text({ min: 1, max: 512 }),
+        credential_id: reference.optional().openapi({ description: 'Needed when the workspace has several.' }),
+      }),
+    ),
+  },
+  responses: { 201: data('The new VM.', vmSchema), ...failures },
+})
+
+const listVms = createRoute({
+  tags,
+  method: 'get',
+  path: '/vms',
+  summary: 'VMs of a workspace, or of all the caller’s workspaces',
+  request: {
+    query: z.strictObject({
+      workspace_id: reference.optional(),
+      status: z.enum(vmStates).optional(),
+      provider: z.enum(providers).optional(),
+      name: z.string().max(63).optional(),
+      ...pageQuery,
+    }),
+  },
+  responses: { 200: list('Oldest first.', vmSchema), ...failures },
+})
+
+const getVm = createRoute({
+  tags,
+  method: 'get',
+  path: '/vms/{id}',
+  summary: 'A VM',
+  request: { params },
+  responses: { 200: data('The VM.', vmDetailSchema), ...failures },
+})
+
+function powerRoute(action: 'start' | 'stop', summary: string) {
+  return createRoute({
+    tags,
+    method: 'post',
+    path: `/vms/{id}/${action}`,
+    summary,
+    request: { params },
+    responses: { 200: message('The wish is recorded.'), ...failures },
+  })
+}
+
+const deleteVm = createRoute({
+  tags,
+  method: 'delete',
+  path: '/vms/{id}',
+  summary: 'Delete a VM and terminate its instance',
+  request: { params },
+  responses: { 200: message('The wish is recorded; until the instance is gone the VM is `stopping`.'), ...failures },
+})
+
+export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'credentialFor'>): ApiApp {
+  const { store, access, asCaller } = facade
+  const { vms } = store
+  const app = apiApp()
+
+  function about(context: ApiContext, { metadata }: VM): void {
+    const { uid: id, namespace = '', name } = metadata
+    context.var.call.object = { resource: 'vms', id, namespace, name }
+  }
+
+  serve(app, createVm, async (context) => {
+    const caller = callerIn(context)
+    const body = context.req.valid('json')
+    const workspace = await access.workspace(caller, body.workspace_id, 'vm.edit')
+    const waitMs = waitPreference(context.req.header('prefer'))
+    const vm = await asCaller.inWorkspace(caller, workspace, async (client, namespace) => {
+      const credential = await facade.credentialFor(caller, { workspace, namespace, ...body })
+      return client.create(vmKind, { metadata: { namespace, name: body.name }, spec: specOf(body, credential) })
+    }).catch((error: unknown) => {
+      throw isAlreadyExists(error) ? new ApiError('CONFLICT', refused.vmNameTaken(body.name)) : error
+    })
+    about(context, vm)
+    await vms.seen(vm, { timeoutMs: SEEN_WITHIN_MS })
+    if (waitMs > 0) await vms.until(keyOf(vm), isDecided, { timeoutMs: waitMs, signal: context.req.raw.signal })
+    return createdAnswer(context, vmData(vms.byUid(vm.metadata.uid) ?? vm, workspace))
+  })
+
+  serve(app, listVms, async (context) => {
+    const caller = callerIn(context)
+    const { workspace_id, limit, offset, ...filter } = context.req.valid('query')
+    const workspaces =
+      workspace_id === undefined ? store.workspacesOf(caller) : [await access.workspace(caller, workspace_id, 'vm.read')]
+    const page = pageOf(matching(vmsOf(workspaces), filter), { limit, offset })
+    const items = page.items.map(([vm, workspace]) => vmText(vm, workspace))
+    return listAnswer<VMData>(context, { items, total: page.total })
+  })
+
+  function vmsOf(workspaces: readonly Workspace[]): readonly VMInWorkspace[] {
+    const all = workspaces.flatMap((workspace) =>
+      store.vmsIn(workspace.status?.namespace ?? '').map((vm): VMInWorkspace => [vm, workspace]),
+    )
+    return workspaces.length > 1 ? all.sort(([one], [other]) => oldestFirst(one, other)) : all
+  }
+
+  serve(app, getVm, async (context) => {
+    const held = access.vm(callerIn(context), context.req.param('id'), 'vm.read')
+    const { object, workspace } = held instanceof Promise ? await held : held
+    about(context, object)
+    return textAnswer<VMDetail>(context, vmDetailText(object, workspace))
+  })
+
+  async function setPower(context: ApiContext, id: string, powerState: 'Running' | 'Stopped', said: Message) {
+    const caller = callerIn(context)
+    const { object, workspace } = await access.vm(caller, id, 'vm.edit')
+    about(context, object)
+    const changed = await asCaller.inWorkspace(caller, workspace, (client) =>
+      change(client, vmKind, object, (current) => {
+        requirePower(current, powerState)
+        if (current.spec.powerState === powerState) return undefined
+        return { spec: { powerState }, fields: [['spec', 'powerState']] }
+      }),
+    )
+    await vms.seen(changed, { timeoutMs: SEEN_WITHIN_MS })
+    return messageAnswer(context, said)
+  }
+
+  serve(app, powerRoute('start', 'Start a VM'), (context) =>
+    setPower(context, context.req.param('id') ?? '', 'Running', done.vmStarted),
+  )
+
+  serve(app, powerRoute('stop', 'Stop a VM'), (context) =>
+    setPower(context, context.req.param('id') ?? '', 'Stopped', done.vmStopped),
+  )
+
+  serve(app, deleteVm, async (context) => {
+    const caller = callerIn(context)
+    const { object, workspace } = await access.vm(caller, context.req.param('id'), 'vm.edit')
+    about(context, object)
+    const key = keyOf(object)
+    const { uid } = object.metadata
+    await asCaller.inWorkspace(caller, workspace, (client) =>
+      ignoringNotFound(client.delete(vmKind, key, { preconditions: { uid } })),
+    )
+    const isGone = (current: VM | undefined) => current?.metadata.uid !== uid || isDeleting(current)
+    await vms.until(key, isGone, { timeoutMs: SEEN_WITHIN_MS })
+    return messageAnswer(context, done.vmDeleted)
+  })
+
+  return app
+}
+
+type VMInWorkspace = readonly [VM, Workspace]
+
+interface Filter {
+  readonly status?: string | undefined
+  readonly provider?: string | undefined
+  readonly name?: string | undefined
+}
+
+function matching(vms: readonly VMInWorkspace[], { status, provider, name }: Filter): readonly VMInWorkspace[] {
+  if (status === undefined && provider === undefined && name === undefined) return vms
+  return vms.filter(
+    ([vm]) =>
+      (status === undefined || vmStatus(vm) === status) &&
+      (provider === undefined || vm.spec.provider === provider) &&
+      (name === undefined || vm.metadata.name === name),
+  )
+}
+
+function specOf(
+  body: { instance_type: string; region: string; image_id: string },
+  { metadata, spec }: Credential,
+): Pick<VM['spec'], 'provider' | 'credentialRef' | 'region' | 'instanceType' | 'image'> {
+  return {
+    provider: spec.provider,
+    credentialRef: { name: metadata.name },
+    region: body.region,
+    instanceType: body.instance_type,
+    image: body.image_id,
+  }
+}
+
+/** There is nothing more to wait for: the cloud has given an id, or said no. */
+function isDecided(vm: VM | undefined): boolean {
+  return vm === undefined || Boolean(vm.status?.instanceID) || vmStatus(vm) === 'error' || isDeleting(vm)
+}
+
+function isDeleting({ metadata }: VM): boolean {
+  return metadata.deletionTimestamp !== undefined
+}
+
+function requirePower(vm: VM, powerState: 'Running' | 'Stopped'): void {
+  if (isDeleting(vm)) throw new ApiError('CONFLICT', refused.beingDeleted)
+  if (powerState === 'Running' && vmStatus(vm) === 'terminated' && vm.spec.replacePolicy === 'Never') {
+    throw new ApiError('CONFLICT', refused.vmTerminated)
+  }
+}

@@ -1,0 +1,150 @@
+/** Workspaces. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { type Workspace, workspaceKind } from '../../crds/workspace.ts'
+import { getCondition } from '../../kube/conditions.ts'
+import { keyOf } from '../../kube/resource.ts'
+import type { Facade } from '../facade.ts'
+import { type ApiContext, callerIn } from '../http/call.ts'
+import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
+import { createdAnswer, dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
+import { pageOf, pageQuery } from '../http/pagination.ts'
+import { notEmpty, text, title, uuid } from '../http/schemas.ts'
+import { done } from '../language/messages.ts'
+import { generatedName } from '../names.ts'
+import { workspaceData, workspaceSchema } from '../shapes/workspace.ts'
+import { ignoringNotFound } from '../writes/as-caller.ts'
+import { change } from '../writes/change.ts'
+
+const tags = ['Workspaces']
+const params = z.object({ id: uuid })
+const name = title(128)
+const description = text({ max: 2048, multiline: true })
+
+const createWorkspace = createRoute({
+  tags,
+  method: 'post',
+  path: '/workspaces',
+  summary: 'Make a workspace; the caller owns it',
+  request: { body: jsonBody(z.strictObject({ name, description: description.optional() })) },
+  responses: { 201: data('The new workspace.', workspaceSchema), ...failures },
+})
+
+const listWorkspaces = createRoute({
+  tags,
+  method: 'get',
+  path: '/workspaces',
+  summary: "The caller's workspaces",
+  request: { query: z.strictObject(pageQuery) },
+  responses: { 200: list('Oldest first.', workspaceSchema), ...failures },
+})
+
+const getWorkspace = createRoute({
+  tags,
+  method: 'get',
+  path: '/workspaces/{id}',
+  summary: 'A workspace',
+  request: { params },
+  responses: { 200: data('The workspace.', workspaceSchema), ...failures },
+})
+
+const putWorkspace = createRoute({
+  tags,
+  method: 'put',
+  path: '/workspaces/{id}',
+  summary: 'Change a workspace',
+  request: { params, body: jsonBody(notEmpty({ name: name.optional(), description: description.optional() })) },
+  responses: {
+    200: data('The workspace.', workspaceSchema.pick({ id: true, name: true, description: true, updated_at: true })),
+    ...failures,
+  },
+})
+
+const deleteWorkspace = createRoute({
+  tags,
+  method: 'delete',
+  path: '/workspaces/{id}',
+  summary: 'Delete a workspace and all that is in it',
+  request: { params },
+  responses: { 200: message('It is no longer there; what was in it is being wound down.'), ...failures },
+})
+
+/** How long a POST waits for the controller to make the namespace, so that what follows need not. */
+const READY_WITHIN_MS = 3_000
+const SEEN_WITHIN_MS = 2_000
+
+export function workspaceRoutes({ store, access, asCaller }: Pick<Facade, 'store' | 'access' | 'asCaller'>): ApiApp {
+  const { workspaces, users } = store
+  const app = apiApp()
+
+  function about(context: ApiContext, { metadata }: Workspace): void {
+    context.var.call.object = { resource: 'workspaces', id: metadata.uid, name: metadata.name }
+  }
+
+  async function settled(workspace: Workspace): Promise<void> {
+    await workspaces.until(
+      keyOf(workspace),
+      (current) => getCondition(current?.status?.conditions, 'Ready')?.status === 'True',
+      { timeoutMs: READY_WITHIN_MS },
+    )
+  }
+
+  serve(app, createWorkspace, async (context) => {
+    const caller = callerIn(context)
+    const wanted = context.req.valid('json')
+    const workspace = await asCaller.client(caller).create(workspaceKind, {
+      metadata: { name: generatedName(wanted.name, 'workspace') },
+      spec: { displayName: wanted.name, description: wanted.description ?? '', owner: caller.name },
+    })
+    about(context, workspace)
+    await settled(workspace)
+    return createdAnswer(context, workspaceData(workspace, users))
+  })
+
+  serve(app, listWorkspaces, (context) => {
+    const { items, total } = pageOf(store.workspacesOf(callerIn(context)), context.req.valid('query'))
+    const texts = items.map((workspace) => JSON.stringify(workspaceData(workspace, users)))
+    return listAnswer<z.output<typeof workspaceSchema>>(context, { items: texts, total })
+  })
+
+  serve(app, getWorkspace, async (context) => {
+    const workspace = await access.workspace(callerIn(context), context.req.param('id'), 'workspace.read')
+    about(context, workspace)
+    return dataAnswer(context, workspaceData(workspace, users))
+  })
+
+  serve(app, putWorkspace, async (context) => {
+    const caller = callerIn(context)
+    const workspace = await access.workspace(caller, context.req.param('id'), 'workspace.edit')
+    about(context, workspace)
+    const wanted = context.req.valid('json')
+    const spec = {
+      ...(wanted.name !== undefined && { displayName: wanted.name }),
+      ...(wanted.description !== undefined && { description: wanted.description }),
+    }
+    const fields = Object.keys(spec).map((field) => ['spec', field])
+    const changed = await asCaller.toWorkspace(caller, workspace, (client) =>
+      change(client, workspaceKind, workspace, () => ({ spec, fields })),
+    )
+    await workspaces.seen(changed, { timeoutMs: SEEN_WITHIN_MS })
+    const { id, name, description, updated_at } = workspaceData(changed, users)
+    return dataAnswer(context, { id, name, description, updated_at })
+  })
+
+  serve(app, deleteWorkspace, async (context) => {
+    const caller = callerIn(context)
+    const workspace = await access.workspace(caller, context.req.param('id'), 'workspace.delete')
+    about(context, workspace)
+    const { uid } = workspace.metadata
+    await asCaller.toWorkspace(caller, workspace, (client) =>
+      ignoringNotFound(client.delete(workspaceKind, keyOf(workspace), { preconditions: { uid } })),
+    )
+    await workspaces.until(
+      keyOf(workspace),
+      (current) => current?.metadata.uid !== uid || current.metadata.deletionTimestamp !== undefined,
+      { timeoutMs: SEEN_WITHIN_MS },
+    )
+    return messageAnswer(context, done.workspaceDeleted)
+  })
+
+  return app
+}
