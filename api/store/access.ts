@@ -6,6 +6,7 @@
  * case, an object that is here and a role that suffices, waits for nothing.
  */
 import type { Credential } from '../../crds/credential.ts'
+import type { TofuRun } from '../../crds/tofu-run.ts'
 import type { VM } from '../../crds/vm.ts'
 import { type Workspace, workspaceKind } from '../../crds/workspace.ts'
 import type { KubeClient } from '../../kube/client.ts'
@@ -28,6 +29,7 @@ export interface Access {
   vm(caller: Caller, id: string, action: WorkspaceAction): Held<VM> | Promise<Held<VM>>
   /** Not one that is being deleted. */
   credential(caller: Caller, id: string, action: WorkspaceAction): Promise<Held<Credential>>
+  run(caller: Caller, id: string, action: WorkspaceAction): Promise<Held<TofuRun>>
   /** Asks again of the workspace as it is now in the cluster. Throws when the caller may not. */
   requireIn(workspace: Workspace, caller: Caller, action: WorkspaceAction): Promise<Workspace>
 }
@@ -53,7 +55,7 @@ export function access(store: Store, client: KubeClient): Access {
     }
   }
 
-  async function held<T extends VM | Credential>(
+  async function held<T extends VM | Credential | TofuRun>(
     lookup: ExactLookup<T>,
     caller: Caller,
     id: string,
@@ -92,6 +94,7 @@ export function access(store: Store, client: KubeClient): Access {
       if (workspace !== undefined && mayIn(workspace, caller, action)) return { object, workspace } as Held<VM>
       return held(store.vmById, caller, id, action)
     },
+    run: (caller, id, action) => held(store.runById, caller, id, action),
     async credential(caller, id, action) {
       const found = await held(store.credentialById, caller, id, action)
       if (found.object.metadata.deletionTimestamp !== undefined) throw notFound()

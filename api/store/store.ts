@@ -7,6 +7,7 @@
  */
 import { type Credential, credentialKind } from '../../crds/credential.ts'
 import { type Session, sessionKind } from '../../crds/session.ts'
+import { type TofuRun, tofuRunKind } from '../../crds/tofu-run.ts'
 import { type User, userKind } from '../../crds/user.ts'
 import { type VM, vmKind } from '../../crds/vm.ts'
 import { type Workspace, workspaceKind } from '../../crds/workspace.ts'
@@ -24,17 +25,20 @@ export interface Store {
   readonly workspaces: Cache<Workspace>
   readonly vms: Cache<VM>
   readonly credentials: Cache<Credential>
+  readonly runs: Cache<TofuRun>
   readonly users: Cache<User>
   readonly sessions: Cache<Session>
 
   readonly workspaceById: ExactLookup<Workspace>
   readonly vmById: ExactLookup<VM>
   readonly credentialById: ExactLookup<Credential>
+  readonly runById: ExactLookup<TofuRun>
   readonly userById: ExactLookup<User>
 
   /** Of one namespace, oldest first. */
   readonly vmsIn: OrderedLists<VM>
   readonly credentialsIn: OrderedLists<Credential>
+  readonly runsIn: OrderedLists<TofuRun>
 
   /** The Workspace whose namespace this is. */
   workspaceOfNamespace(namespace: string | undefined): Workspace | undefined
@@ -64,26 +68,30 @@ export function store({ client, namespace, signal }: StoreOptions): Store {
   const workspaces = cache<Workspace>(client, workspaceKind, { ...options, indexes: { user: usersOf, group: groupsOf } })
   const vms = cache<VM>(client, vmKind, options)
   const credentials = cache<Credential>(client, credentialKind, options)
+  const runs = cache<TofuRun>(client, tofuRunKind, options)
   const users = cache<User>(client, userKind, { ...options, indexes: { email: (user) => [comparableEmail(user.spec.email)] } })
   const sessions = cache<Session>(client, sessionKind, {
     ...options,
     namespace,
     indexes: { user: (session) => [session.spec.userUID] },
   })
-  const caches = [workspaces, vms, credentials, users, sessions]
+  const caches = [workspaces, vms, credentials, runs, users, sessions]
 
   return {
     workspaces,
     vms,
     credentials,
+    runs,
     users,
     sessions,
     workspaceById: exactLookup<Workspace>(client, workspaceKind, workspaces),
     vmById: exactLookup<VM>(client, vmKind, vms),
     credentialById: exactLookup<Credential>(client, credentialKind, credentials),
+    runById: exactLookup<TofuRun>(client, tofuRunKind, runs),
     userById: exactLookup<User>(client, userKind, users),
     vmsIn: orderedLists(vms),
     credentialsIn: orderedLists(credentials),
+    runsIn: orderedLists(runs),
     workspaceOfNamespace(name = '') {
       const workspace = workspaces.get({ name })
       return workspace?.status?.namespace === name ? workspace : undefined
