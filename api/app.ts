@@ -4,15 +4,17 @@
  * A request passes the gate (`http/gate.ts`: rate, token, language, audit), then its route. What a route throws is
  * answered in one place (`http/error-mapping.ts`). To add a resource, write `routes/<resource>.ts` and name it here.
  */
+
+import type { Facade } from './facade.ts'
 import type { ApiApp } from './http/define-route.ts'
 import { apiApp } from './http/define-route.ts'
 import { errorAnswer } from './http/envelope.ts'
 import { gate } from './http/gate.ts'
 import { unmatched } from './http/unmatched.ts'
-import type { Facade } from './facade.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { authRoutes } from './routes/auth.ts'
 import { credentialRoutes } from './routes/credentials.ts'
+import { iacRoutes } from './routes/iac.ts'
 import { memberRoutes } from './routes/members.ts'
 import { providerRoutes } from './routes/providers.ts'
 import { describe, systemRoutes } from './routes/system.ts'
@@ -34,6 +36,7 @@ export function facadeApp(facade: Facade): ApiApp {
   app.route('/api/v1', credentialRoutes(facade))
   app.route('/api/v1', vmRoutes(facade))
   app.route('/api/v1', providerRoutes(facade))
+  app.route('/api/v1', iacRoutes(facade))
   app.route('/api/v1', auditRoutes(facade))
   describe(app, facade.version)
   return app

@@ -8,7 +8,7 @@
  */
 import { type User, userKind } from '../../crds/user.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { isUnavailable } from '../../kube/kube-error.ts'
+import { isAlreadyExists, isUnavailable } from '../../kube/kube-error.ts'
 import { keyOf } from '../../kube/resource.ts'
 import { randomSuffix } from '../names.ts'
 import { comparableEmail } from '../installation-objects.ts'
@@ -61,9 +61,9 @@ export function accounts(options: AccountsOptions): Accounts {
     return `u-${randomSuffix(10)}`
   }
 
-  /** Undoes what was claimed for a User that was not made; if that may have been made after all, nothing is touched. */
+  /** Undoes what was claimed for a User that was not made; if it is or may be there after all, nothing is touched. */
   async function giveUp(error: unknown, email: string, userName: string): Promise<never> {
-    if (!isUnavailable(error)) {
+    if (!isUnavailable(error) && !isAlreadyExists(error)) {
       await Promise.allSettled([claims.release(email, userName), passwordStore.remove(userName)])
     }
     throw error

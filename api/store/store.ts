@@ -51,6 +51,8 @@ export interface Store {
   sessionsOfUser(userUid: string): readonly Session[]
 
   readonly isSynced: boolean
+  /** Since the cluster was last heard, by whichever of the caches has been deaf for longest. */
+  staleMs(): number
   synced(signal: AbortSignal): Promise<void>
   /** Settles when everything has stopped after its signal was aborted. */
   readonly done: Promise<unknown>
@@ -113,6 +115,7 @@ export function store({ client, namespace, signal }: StoreOptions): Store {
     get isSynced() {
       return caches.every((one) => one.isSynced)
     },
+    staleMs: () => Math.max(...caches.map((one) => one.freshness().staleMs)),
     synced: async (waiting) => void (await Promise.all(caches.map((one) => one.synced(waiting)))),
     done: Promise.all(caches.map((one) => one.done)),
   }

@@ -1,0 +1,53 @@
+import { Hono } from 'hono'
+import { describe, expect, it } from 'vitest'
+import type { ApiError } from './api-error.ts'
+import type { ApiEnv, Call } from './call.ts'
+import { requireMatch, unchanged, versionPrecondition } from './conditional.ts'
+
+const object = { metadata: { name: 'a', uid: 'u', resourceVersion: '42', creationTimestamp: '' } }
+
+/** What an answer would be: the status, and the tag. */
+async function answer(method: 'GET' | 'PUT' | 'DELETE', headers: Record<string, string>) {
+  const app = new Hono<ApiEnv>()
+  app.use((context, next) => {
+    context.set('call', { headers: {} } as Call)
+    return next()
+  })
+  app.onError((error, context) => context.text('', (error as ApiError).status, { ...(error as ApiError).headers }))
+  app.get('/', (context) => unchanged(context, object) ?? context.text('all of it', 200, context.var.call.headers))
+  app.put('/', (context) => {
+    requireMatch(context, object)
+    return context.text('changed')
+  })
+  app.delete('/', (context) => context.json(versionPrecondition(context, object)))
+  const response = await app.request('/', { method, headers })
+  return { status: response.status, etag: response.headers.get('etag'), text: await response.text() }
+}
+
+describe('conditional requests', () => {
+  it('tag what is read, and answer 304 without a body to whoever has it', async () => {
+    expect(await answer('GET', {})).toEqual({ status: 200, etag: '"42"', text: 'all of it' })
+    for (const known of ['"42"', 'W/"42"', '"7", "42"', '*']) {
+      expect(await answer('GET', { 'if-none-match': known })).toEqual({ status: 304, etag: '"42"', text: '' })
+    }
+    for (const known of ['"41"', '42', '', 'W/42']) {
+      expect((await answer('GET', { 'if-none-match': known })).status).toBe(200)
+    }
+  })
+
+  it('change only what the caller has seen, and say which version there is', async () => {
+    for (const seen of [undefined, '"42"', '"7", "42"', '*']) {
+      expect((await answer('PUT', seen === undefined ? {} : { 'if-match': seen })).status).toBe(200)
+    }
+    for (const seen of ['"41"', 'W/"42"', '42', '']) {
+      expect(await answer('PUT', { 'if-match': seen })).toMatchObject({ status: 412, etag: '"42"' })
+    }
+  })
+
+  it('let Kubernetes hold a delete to the version that was seen', async () => {
+    expect((await answer('DELETE', {})).text).toBe('{}')
+    expect((await answer('DELETE', { 'if-match': '*' })).text).toBe('{}')
+    expect((await answer('DELETE', { 'if-match': '"42"' })).text).toBe('{"resourceVersion":"42"}')
+    expect((await answer('DELETE', { 'if-match': '"41"' })).status).toBe(412)
+  })
+})

@@ -1,0 +1,62 @@
+/**
+ * `ETag`, `If-Match` and `If-None-Match`: a change that is made only to what the caller has seen, and a read that costs nothing
+ * when nothing changed.
+ *
+ * A tag is the object's resource version, so it is the same on every replica and changes with whatever the answer shows. A
+ * precondition is checked against the object as the API server has it at the moment of the write, not against a cache.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-13
+ */
+import type { KubeObject } from '../../kube/resource.ts'
+import type { Message } from '../language/messages.ts'
+import { ApiError } from './api-error.ts'
+import type { ApiContext } from './call.ts'
+
+const said = {
+  changed: {
+    ko: 'If-Match 이후에 변경되었습니다. 다시 읽은 뒤 시도하십시오.',
+    en: 'It has changed since the version that If-Match names: read it again and retry.',
+  },
+} as const satisfies Record<string, Message>
+
+type Versioned = Pick<KubeObject, 'metadata'>
+
+/** Says in the answer which version it shows. */
+export function tag(context: ApiContext, object: Versioned): void {
+  context.var.call.headers.etag = etagOf(object)
+}
+
+/** 304 for a caller who has this version already; `undefined` for everybody else. Tags the answer either way. */
+export function unchanged(context: ApiContext, object: Versioned): Response | undefined {
+  tag(context, object)
+  const known = context.req.raw.headers.get('if-none-match')
+  if (known === null || !names(known, etagOf(object), { weakly: true })) return undefined
+  return new Response(null, { status: 304, headers: context.var.call.headers })
+}
+
+/** Throws `PRECONDITION_FAILED` when the caller has seen another version than `current`. */
+export function requireMatch(context: ApiContext, current: Versioned): void {
+  const wanted = context.req.raw.headers.get('if-match')
+  if (wanted === null || names(wanted, etagOf(current), { weakly: false })) return
+  throw new ApiError('PRECONDITION_FAILED', said.changed, { headers: { etag: etagOf(current) } })
+}
+
+/** For a write that Kubernetes itself is to make conditional: only this version, if the caller asked for one. */
+export function versionPrecondition(context: ApiContext, current: Versioned): { readonly resourceVersion?: string } {
+  requireMatch(context, current)
+  const wanted = context.req.raw.headers.get('if-match')
+  return wanted === null || wanted.trim() === '*' ? {} : { resourceVersion: current.metadata.resourceVersion }
+}
+
+function etagOf({ metadata }: Versioned): string {
+  return `"${metadata.resourceVersion}"`
+}
+
+/** A weak tag names nothing where bytes must be the same (§8.8.3.2). What is no tag names nothing. */
+function names(header: string, etag: string, { weakly }: { readonly weakly: boolean }): boolean {
+  if (header.trim() === '*') return true
+  return header.split(',').some((part) => {
+    const one = part.trim()
+    return one === etag || (weakly && one === `W/${etag}`)
+  })
+}

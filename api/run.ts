@@ -1,0 +1,198 @@
+/**
+ * The facade, as a table of contents: what it is made of, in the order in which that starts, and stops.
+ *
+ * Guarantees: it starts only in a cluster that answers and knows our kinds, and listens only once it has read what there is;
+ * a later outage is waited out, not ready. On a stop it takes no new connection, finishes what runs within
+ * {@link DRAIN_MS}, and writes down the last audit line.
+ */
+import { readFileSync } from 'node:fs'
+import type { Logger } from 'pino'
+import { shownSettings } from '../config/settings.ts'
+import { providers } from '../clouds/providers.ts'
+import { kubeClient } from '../kube/client.ts'
+import type { Cluster } from '../kube/cluster.ts'
+import { facadeApp } from './app.ts'
+import { auditEvent } from './audit/audit-event.ts'
+import { openAudit } from './audit/open-audit.ts'
+import { accounts } from './auth/accounts.ts'
+import { authenticate, STALE_AFTER_MS } from './auth/authenticate.ts'
+import { emailClaims } from './auth/email-claims.ts'
+import { firstAdministrator } from './auth/first-administrator.ts'
+import { login } from './auth/login.ts'
+import { passwords } from './auth/password-hash.ts'
+import { passwordStore } from './auth/password-store.ts'
+import { sessions } from './auth/sessions.ts'
+import { type SigningKeys, signingKeys } from './auth/signing-keys.ts'
+import { tokens } from './auth/tokens.ts'
+import { cloudDesk } from './clouds/cloud-desk.ts'
+import { type ApiConfig, apiSettings } from './config.ts'
+import type { Facade, ShownConfiguration } from './facade.ts'
+import type { Call } from './http/call.ts'
+import { isOurFault, toApiError } from './http/error-mapping.ts'
+import { rateLimit } from './http/rate-limit.ts'
+import { httpServer } from './http/server.ts'
+import { sourceAddress } from './http/source-address.ts'
+import { negotiation } from './language/negotiation.ts'
+import { apiMetrics } from './metrics.ts'
+import { askCluster } from './prerequisites.ts'
+import { probes } from './probes.ts'
+import { writableProviders } from './shapes/credential-keys.ts'
+import { access } from './store/access.ts'
+import { credentialChoice } from './store/credential-choice.ts'
+import { store as openStore, type Store } from './store/store.ts'
+import { asCaller } from './writes/as-caller.ts'
+import { FIELD_MANAGER } from './writes/field-owners.ts'
+
+export interface RunOptions {
+  readonly config: ApiConfig
+  readonly cluster: Cluster
+  readonly log: Logger
+  readonly signal: AbortSignal
+}
+
+const DRAIN_MS = 15_000
+const KEYS_EVERY_MS = 60_000
+const SWEEP_EVERY_MS = 10 * 60_000
+
+/** Runs until `signal` is aborted. Throws one line that says why it cannot start. */
+export async function runFacade({ config, cluster, log, signal }: RunOptions): Promise<void> {
+  const ended = new AbortController()
+  const metrics = apiMetrics()
+  const client = kubeClient({ cluster, fieldManager: FIELD_MANAGER, onAnswer: metrics.kubeAnswered })
+  await askCluster(client, cluster.server, signal)
+
+  const audit = await openAudit(config, (error) => log.error({ err: error }, 'the audit log cannot be written'))
+  const store = openStore({ client, namespace: config.namespace, signal: ended.signal })
+  const side = await probes({
+    host: config.metricsHost,
+    port: config.metricsPort,
+    registry: metrics.registry,
+    missing: () => missing(store),
+  })
+  await store.synced(signal)
+
+  const { facade, keys, sweep } = await assemble()
+  const app = facadeApp(facade)
+  await makeFirstAdministrator(facade)
+  const server = await httpServer(app, {
+    host: config.host,
+    port: config.port,
+    locale: config.locale,
+    onMalformed: recordMalformed,
+    onError: (error) => log.error({ err: error }, 'a request failed outside of its route'),
+  })
+  const timers = [every(KEYS_EVERY_MS, keys.refresh), every(SWEEP_EVERY_MS, sweep)]
+  metrics.observed('skyclust_api_audit_dropped', 'Audit lines that were lost.', () => audit.log.dropped)
+  metrics.observed('skyclust_api_audit_pending', 'Audit lines that wait to be written.', () => audit.log.pending)
+  log.info({ url: server.url, metrics: side.url }, 'listening')
+
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  for (const timer of timers) clearInterval(timer)
+  await server.close(DRAIN_MS)
+  await audit.log.close(2_000)
+  ended.abort(signal.reason)
+  await Promise.all([store.done, side.close()])
+  await client.close()
+
+  async function assemble(): Promise<{ facade: Facade; keys: SigningKeys; sweep: () => Promise<void> }> {
+    const { namespace } = config
+    const keys = await signingKeys({
+      client,
+      namespace,
+      rotateAfterMs: config.signingKeyRotation,
+      tokenLifeMs: config.tokenTtl,
+    })
+    const issued = tokens(keys)
+    const hashes = passwords()
+    const claims = emailClaims({ client, namespace, store })
+    const kept = passwordStore(client, namespace)
+    const begun = sessions({ client, namespace, store, tokens: issued, loginLifeMs: config.tokenTtl })
+    const may = access(store, client)
+    const enabled = providers({ enabled: config.providers, ...(config.simEndpoint && { simUrl: config.simEndpoint }) })
+    const onError = (error: unknown) => log.warn({ err: error }, 'a login attempt could not be counted')
+
+    const facade: Facade = {
+      registration: config.registration,
+      version: programVersion(),
+      configuration: () => shown(config, cluster),
+      store,
+      access: may,
+      asCaller: asCaller({ client, store }),
+      credentialFor: credentialChoice(store, may, client),
+      login: login({ client, store, claims, passwords: hashes, passwordStore: kept, onError }),
+      accounts: accounts({ client, store, claims, passwords: hashes, passwordStore: kept, sessions: begun }),
+      sessions: begun,
+      signingKeys: keys,
+      clouds: cloudDesk({ client, providers: enabled }),
+      writableProviders: writableProviders(config.providers, enabled.all),
+      auditTrail: audit.trail,
+      gate: {
+        negotiate: negotiation(config.locale),
+        sourceAddress: sourceAddress(config.trustedProxies ?? []),
+        authenticate: authenticate({ store, tokens: issued, client, namespace }),
+        userLimit: rateLimit({ name: 'user', perSecond: config.userRate, burst: config.userBurst }),
+        addressLimit: rateLimit({ name: 'address', perSecond: config.addressRate, burst: config.addressBurst }),
+        audit: audit.log,
+        onAuditLine: audit.remember,
+        auditWaits: config.auditWaits,
+        toApiError: explain,
+        onAnswer: metrics.answered,
+      },
+    }
+    return { facade, keys, sweep: begun.sweep }
+  }
+
+  function explain(error: unknown, { requestId }: Call) {
+    const explained = toApiError(error, requestId)
+    if (isOurFault(explained)) log.error({ err: error, requestId }, 'a call failed')
+    return explained
+  }
+
+  async function makeFirstAdministrator(facade: Facade): Promise<void> {
+    const { adminEmail: email, adminPassword: password } = config
+    if (email === undefined || password === undefined) return
+    const outcome = await firstAdministrator({ email, password }, facade)
+    if (outcome === 'made') log.info({ email }, 'made the first administrator')
+    if (outcome === 'address-taken') {
+      log.warn({ email }, 'SKYCLUST_ADMIN_EMAIL is the address of a user who is no administrator; nobody was promoted')
+    }
+  }
+
+  function recordMalformed(status: number, source: string): void {
+    const call: Call = {
+      requestId: '',
+      receivedAt: Date.now(),
+      startedAt: performance.now(),
+      sourceAddress: source,
+      locale: config.locale,
+      headers: {},
+      caller: undefined,
+      object: undefined,
+    }
+    const answered = { call, method: '', url: '/', status, userAgent: undefined, endedAt: call.startedAt }
+    audit.log.write(JSON.stringify(auditEvent(answered)))
+  }
+
+  function every(ms: number, task: () => Promise<void>): NodeJS.Timeout {
+    return setInterval(() => {
+      task().catch((error: unknown) => log.warn({ err: error }, 'a periodic task failed; it is tried again'))
+    }, ms).unref()
+  }
+}
+
+/** What keeps the facade from its work now. */
+function missing(store: Store): readonly string[] {
+  if (!store.isSynced) return ['The cluster is still being read.']
+  return store.staleMs() > STALE_AFTER_MS ? ['The cluster has not been heard for too long.'] : []
+}
+
+function shown(config: ApiConfig, { server }: Cluster): ShownConfiguration {
+  const { adminPassword: _secret, ...settings } = shownSettings(apiSettings, config)
+  const port = Number(server.port) || (server.protocol === 'https:' ? 443 : 80)
+  return { ...settings, database: { host: server.hostname, port, name: 'kubernetes' }, redis: null }
+}
+
+function programVersion(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}
