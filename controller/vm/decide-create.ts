@@ -71,7 +71,7 @@ export function launching(id: string): Verdict {
 export function unresolved(at: number): Verdict {
   const moment = new Date(at).toISOString().slice(0, 19)
   const message = `A create was sent and its answer is not known. It is looked for; from ${moment}Z on it is sure whether it made an instance.`
-  return progressing('CreateUnresolved', message)
+  return { ...progressing('CreateUnresolved', message), event: 'Warning' }
 }
 
 export function lookupLags(): Verdict {

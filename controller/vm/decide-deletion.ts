@@ -1,12 +1,13 @@
 /** A VM that is being deleted: it goes when the cloud has said that its instance is gone, or never was. */
 import { finalizers } from '../../crds/names.ts'
 import { hasFinalizer } from '../../kube/finalizers.ts'
+import type { Sighting } from '../observation/snapshot.ts'
 import type { Action } from './action.ts'
 import { lookAgainMs, lookupLags, unresolved } from './decide-create.ts'
 import { bindingTags } from './identity.ts'
 import { repeatableAt } from './intent.ts'
 import { isLive, isRecent, isStaying, ownSightings, shownFrom } from './sightings.ts'
-import type { Sighting, Situation } from './situation.ts'
+import type { Situation } from './situation.ts'
 import { progressing, type Verdict } from './verdict.ts'
 
 export function decideDeletion(situation: Situation, blocked: Verdict | undefined): Action {

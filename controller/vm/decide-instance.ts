@@ -2,12 +2,13 @@
 import type { InstanceState } from '../../clouds/cloud.ts'
 import type { VM } from '../../crds/vm.ts'
 import { getCondition } from '../../kube/conditions.ts'
+import type { Sighting } from '../observation/snapshot.ts'
 import type { Action } from './action.ts'
 import { launching, replaceableAt } from './decide-create.ts'
 import { wantedTags } from './identity.ts'
 import { clockSkewMs } from './intent.ts'
 import { isRecent, lagMs, shownFrom, sightingOf, surplusInstances } from './sightings.ts'
-import type { Sighting, Situation } from './situation.ts'
+import type { Situation } from './situation.ts'
 import { progressing, settled, stalled, stateOf, type Verdict } from './verdict.ts'
 
 export function decideInstance(situation: Situation, id: string): Action {
@@ -22,18 +23,23 @@ export function decideInstance(situation: Situation, id: string): Action {
   }
   const power = decidePower(situation, own)
   const action = power.kind === 'wait' ? (decideTags(situation, own) ?? power) : power
-  return isConverged(action) || !mayBeStale(situation, own) ? action : { kind: 'listen', expecting: true }
+  const doubtMs = isConverged(action) ? 0 : doubtForMs(situation, own)
+  return doubtMs > 0 ? { kind: 'listen', expecting: true, againAfterMs: Math.max(1_000, doubtMs) } : action
 }
 
 function isConverged(action: Action): boolean {
   return action.kind === 'wait' && action.verdict.phase === 'settled'
 }
 
-/** All was as wanted a moment ago, by a read that was newer than this one may be: the difference is not believed yet. */
-function mayBeStale({ vm, access }: Situation, own: Sighting): boolean {
+/**
+ * All was as wanted a moment ago, by a read that was newer than this one may be: a difference is not believed yet. How long
+ * until a read that begins then is believed; 0 when this one is.
+ */
+function doubtForMs({ vm, access, now }: Situation, own: Sighting): number {
   const synced = getCondition(vm.status?.conditions, 'Synced')
-  if (synced?.status !== 'True' || hasNewSpec(vm)) return false
-  return own.at < Date.parse(synced.lastTransitionTime) + 1_000 + lagMs(access) + clockSkewMs
+  if (synced?.status !== 'True' || hasNewSpec(vm)) return 0
+  const believedFrom = Date.parse(synced.lastTransitionTime) + 1_000 + lagMs(access) + clockSkewMs
+  return own.at < believedFrom ? Math.max(1, believedFrom - now) : 0
 }
 
 /** The spec asks for something on which nothing was said yet. */

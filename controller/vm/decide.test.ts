@@ -258,7 +258,7 @@ describe('a VM with its instance', () => {
     const justSettled = { ...vm, status: { ...vm.status, conditions: justNow } }
     const sightings = [seen({ ...instance, state: 'pending' })]
 
-    expect(decide(givenSituation({ vm: justSettled, sightings }))).toEqual({ kind: 'listen', expecting: true })
+    expect(decide(givenSituation({ vm: justSettled, sightings }))).toMatchObject({ kind: 'listen', expecting: true })
   })
 
   it('has its type changed while it is stopped, and says what to do while it runs', () => {

@@ -34,6 +34,7 @@ export function decide(situation: Situation): Action {
 function next(situation: Situation): Action {
   const { vm } = situation
   if (isPaused(vm)) return { kind: 'pause' }
+  if (situation.access.kind === 'pending') return { kind: 'listen', expecting: false }
   if (vm.metadata.deletionTimestamp) return decideDeletion(situation, blockedBy(situation))
   if (!hasFinalizer(vm, finalizers.vm)) return { kind: 'addFinalizer' }
 
@@ -82,6 +83,7 @@ function blockedBy({ access, vm, view }: Situation): Verdict | undefined {
     const phase = known ? 'blind' : stalled ? 'stalled' : 'progressing'
     return { phase, reason, message, event: 'Warning' }
   }
+  if (access.kind === 'pending') return undefined
   if (known && vm.status?.account && vm.status.account !== access.account) {
     const message = `The instance is in account ${vm.status.account}, and the Credential is now for ${access.account}: put a key of ${vm.status.account} back into its Secret.`
     return { phase: 'blind', reason: 'AccountChanged', message, event: 'Warning' }

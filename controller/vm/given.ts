@@ -3,10 +3,11 @@ import type { Instance } from '../../clouds/cloud.ts'
 import { finalizers } from '../../crds/names.ts'
 import type { VM } from '../../crds/vm.ts'
 import { wholeSeconds } from '../../kube/conditions.ts'
+import type { Sighting } from '../observation/snapshot.ts'
 import { createToken, wantedTags } from './identity.ts'
 import type { CreateIntent } from './intent.ts'
 import type { Recollection } from './recollection.ts'
-import type { Access, Look, Sighting, Situation, View } from './situation.ts'
+import type { Access, Look, Situation, View } from './situation.ts'
 import { settled, statusOf, type VMStatus } from './verdict.ts'
 
 export const now = Date.parse('2026-01-02T03:04:05.000Z')

@@ -1,8 +1,9 @@
 /** Questions about the instances that were seen. */
 import type { Instance } from '../../clouds/cloud.ts'
+import type { Sighting } from '../observation/snapshot.ts'
 import { belongsTo, incarnationOf, incarnationTag } from './identity.ts'
 import { clockSkewMs } from './intent.ts'
-import type { Access, Sighting, Situation } from './situation.ts'
+import type { Access, Situation } from './situation.ts'
 
 export function isLive(instance: Instance): boolean {
   return instance.state !== 'terminated'

@@ -3,9 +3,10 @@
  * is known of its instances and since when, and what this process remembers. `decide` sees nothing else, so that every
  * case can be written down in a test.
  */
-import type { CloudGuarantees, Instance } from '../../clouds/cloud.ts'
+import type { CloudGuarantees } from '../../clouds/cloud.ts'
 import type { ErrorClass } from '../../clouds/error-classes.ts'
 import type { VM } from '../../crds/vm.ts'
+import type { Sighting } from '../observation/snapshot.ts'
 import type { Recollection } from './recollection.ts'
 
 export interface Situation {
@@ -38,15 +39,10 @@ export type Access =
       /** The Credential is being deleted: what there is may be ended with it, nothing new is made. */
       readonly deleting: boolean
     }
+  /** Not known yet, as after a start; it is over in a moment. */
+  | { readonly kind: 'pending' }
   /** `stalled`: nothing moves until somebody acts. */
   | { readonly kind: 'notReady'; readonly reason: string; readonly message: string; readonly stalled: boolean }
-
-/** An instance as it was shown. */
-export interface Sighting {
-  readonly instance: Instance
-  /** When the read that showed it began. It may have shown what was up to `lookupLagMs` earlier. */
-  readonly at: number
-}
 
 /** What is known, without asking, of the instances that carry this VM's tag or have the id that it names. */
 export interface View {

@@ -59,6 +59,7 @@ export function statusOf(vm: VM, verdict: Verdict, instance: Instance | undefine
     ...before,
     ...(state === undefined ? {} : { state }),
     ...(instance ? shown(instance, before) : {}),
+    ...(verdict.phase === 'settled' && before.tagKeys ? { tagKeys: Object.keys(vm.spec.tags ?? {}).sort() } : {}),
     ...(vm.metadata.generation === undefined ? {} : { observedGeneration: vm.metadata.generation }),
     conditions: conditionsOf(vm, verdict, new Date(now)),
   }
