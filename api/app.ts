@@ -16,10 +16,13 @@ import { authRoutes } from './routes/auth.ts'
 import { credentialRoutes } from './routes/credentials.ts'
 import { iacRoutes } from './routes/iac.ts'
 import { memberRoutes } from './routes/members.ts'
+import { oidcRoutes } from './routes/oidc.ts'
 import { providerRoutes } from './routes/providers.ts'
 import { describe, systemRoutes } from './routes/system.ts'
+import { tokenRoutes } from './routes/tokens.ts'
 import { userRoutes } from './routes/users.ts'
 import { vmRoutes } from './routes/vms.ts'
+import { watchRoutes } from './routes/watch.ts'
 import { workspaceRoutes } from './routes/workspaces.ts'
 
 export function facadeApp(facade: Facade): ApiApp {
@@ -30,10 +33,13 @@ export function facadeApp(facade: Facade): ApiApp {
 
   app.route('/', systemRoutes(facade))
   app.route('/api/v1', authRoutes(facade))
+  app.route('/api/v1', tokenRoutes(facade))
+  app.route('/api/v1', oidcRoutes(facade))
   app.route('/api/v1', userRoutes(facade))
   app.route('/api/v1', workspaceRoutes(facade))
   app.route('/api/v1', memberRoutes(facade))
   app.route('/api/v1', credentialRoutes(facade))
+  app.route('/api/v1', watchRoutes(facade)) // before /vms/{id}
   app.route('/api/v1', vmRoutes(facade))
   app.route('/api/v1', providerRoutes(facade))
   app.route('/api/v1', iacRoutes(facade))

@@ -1,11 +1,14 @@
 /** What the routes are given: made once in `main.ts`, or by a test from parts of its own. */
 import type { AuditTrail } from './audit/audit-trail.ts'
 import type { Accounts } from './auth/accounts.ts'
+import type { ApiTokens } from './auth/api-tokens.ts'
 import type { Login } from './auth/login.ts'
+import type { OidcDesk } from './auth/oidc/desk.ts'
 import type { Sessions } from './auth/sessions.ts'
 import type { SigningKeys } from './auth/signing-keys.ts'
 import type { CloudDesk } from './clouds/cloud-desk.ts'
 import type { GateOptions } from './http/gate.ts'
+import type { LiveHub } from './live/hub.ts'
 import type { ProviderKeys } from './shapes/credential-keys.ts'
 import type { Access } from './store/access.ts'
 import type { CredentialFor } from './store/credential-choice.ts'
@@ -35,8 +38,12 @@ export interface Facade {
   readonly login: Login
   readonly accounts: Accounts
   readonly sessions: Sessions
+  readonly apiTokens: ApiTokens
+  readonly oidc: OidcDesk
   readonly signingKeys: Pick<SigningKeys, 'publicKeys'>
 
+  /** Who follows VMs as they change. */
+  readonly live: LiveHub
   readonly clouds: CloudDesk
   /** Providers whose Credentials can be written. */
   readonly writableProviders: readonly ProviderKeys[]

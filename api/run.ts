@@ -5,20 +5,23 @@
  * a later outage is waited out, not ready. On a stop it takes no new connection, finishes what runs within
  * {@link DRAIN_MS}, and writes down the last audit line.
  */
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Logger } from 'pino'
-import { shownSettings } from '../config/settings.ts'
 import { providers } from '../clouds/providers.ts'
+import { shownSettings } from '../config/settings.ts'
 import { kubeClient } from '../kube/client.ts'
 import type { Cluster } from '../kube/cluster.ts'
 import { facadeApp } from './app.ts'
 import { auditEvent } from './audit/audit-event.ts'
 import { openAudit } from './audit/open-audit.ts'
 import { accounts } from './auth/accounts.ts'
+import { apiTokens, MAX_TOKEN_LIFE_MS } from './auth/api-tokens.ts'
 import { authenticate, STALE_AFTER_MS } from './auth/authenticate.ts'
 import { emailClaims } from './auth/email-claims.ts'
 import { firstAdministrator } from './auth/first-administrator.ts'
 import { login } from './auth/login.ts'
+import { oidcDesk } from './auth/oidc/desk.ts'
 import { passwords } from './auth/password-hash.ts'
 import { passwordStore } from './auth/password-store.ts'
 import { sessions } from './auth/sessions.ts'
@@ -33,6 +36,7 @@ import { rateLimit } from './http/rate-limit.ts'
 import { httpServer } from './http/server.ts'
 import { sourceAddress } from './http/source-address.ts'
 import { negotiation } from './language/negotiation.ts'
+import { vmFeed } from './live/vm-feed.ts'
 import { apiMetrics } from './metrics.ts'
 import { askCluster } from './prerequisites.ts'
 import { probes } from './probes.ts'
@@ -71,7 +75,7 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
   })
   await store.synced(signal)
 
-  const { facade, keys, sweep } = await assemble()
+  const { facade, keys, sweeps } = await assemble()
   const app = facadeApp(facade)
   await makeFirstAdministrator(facade)
   const server = await httpServer(app, {
@@ -81,32 +85,36 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
     onMalformed: recordMalformed,
     onError: (error) => log.error({ err: error }, 'a request failed outside of its route'),
   })
-  const timers = [every(KEYS_EVERY_MS, keys.refresh), every(SWEEP_EVERY_MS, sweep)]
+  const timers = [every(KEYS_EVERY_MS, keys.refresh), ...sweeps.map((sweep) => every(SWEEP_EVERY_MS, sweep))]
   metrics.observed('skyclust_api_audit_dropped', 'Audit lines that were lost.', () => audit.log.dropped)
   metrics.observed('skyclust_api_audit_pending', 'Audit lines that wait to be written.', () => audit.log.pending)
+  metrics.observed('skyclust_api_listeners', 'Streams of VMs that are open.', () => facade.live.size)
   log.info({ url: server.url, metrics: side.url }, 'listening')
 
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   for (const timer of timers) clearInterval(timer)
+  facade.live.close() // or its streams would hold the server open
   await server.close(DRAIN_MS)
   await audit.log.close(2_000)
   ended.abort(signal.reason)
   await Promise.all([store.done, side.close()])
   await client.close()
 
-  async function assemble(): Promise<{ facade: Facade; keys: SigningKeys; sweep: () => Promise<void> }> {
+  async function assemble(): Promise<{ facade: Facade; keys: SigningKeys; sweeps: readonly (() => Promise<void>)[] }> {
     const { namespace } = config
     const keys = await signingKeys({
       client,
       namespace,
       rotateAfterMs: config.signingKeyRotation,
-      tokenLifeMs: config.tokenTtl,
+      tokenLifeMs: Math.max(config.tokenTtl, MAX_TOKEN_LIFE_MS),
     })
     const issued = tokens(keys)
     const hashes = passwords()
     const claims = emailClaims({ client, namespace, store })
     const kept = passwordStore(client, namespace)
     const begun = sessions({ client, namespace, store, tokens: issued, loginLifeMs: config.tokenTtl })
+    const people = accounts({ client, store, claims, passwords: hashes, passwordStore: kept, sessions: begun })
+    const oidc = oidcDesk({ client, namespace, accounts: people, settings: config.oidc })
     const may = access(store, client)
     const enabled = providers({ enabled: config.providers, ...(config.simEndpoint && { simUrl: config.simEndpoint }) })
     const onError = (error: unknown) => log.warn({ err: error }, 'a login attempt could not be counted')
@@ -120,9 +128,12 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
       asCaller: asCaller({ client, store }),
       credentialFor: credentialChoice(store, may, client),
       login: login({ client, store, claims, passwords: hashes, passwordStore: kept, onError }),
-      accounts: accounts({ client, store, claims, passwords: hashes, passwordStore: kept, sessions: begun }),
+      accounts: people,
       sessions: begun,
+      apiTokens: apiTokens({ client, namespace, store, tokens: issued, randomUUID }),
+      oidc,
       signingKeys: keys,
+      live: vmFeed({ store, isStale: () => store.staleMs() > STALE_AFTER_MS }),
       clouds: cloudDesk({ client, providers: enabled }),
       writableProviders: writableProviders(config.providers, enabled.all),
       auditTrail: audit.trail,
@@ -139,7 +150,7 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
         onAnswer: metrics.answered,
       },
     }
-    return { facade, keys, sweep: begun.sweep }
+    return { facade, keys, sweeps: [begun.sweep, () => oidc.singleUse.sweep(signal)] }
   }
 
   function explain(error: unknown, { requestId }: Call) {

@@ -4,9 +4,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { wholeSeconds } from '../../kube/conditions.ts'
 import { requireLogin } from '../auth/api-tokens.ts'
 import type { OidcProvider } from '../auth/oidc/provider.ts'
-import type { SignIn } from '../auth/oidc/sign-in.ts'
-import type { SingleUse } from '../auth/oidc/single-use.ts'
-import type { Beginner, LoginState, States } from '../auth/oidc/state.ts'
+import type { Beginner, LoginState } from '../auth/oidc/state.ts'
 import { oidcWords } from '../auth/oidc/words.ts'
 import type { Facade } from '../facade.ts'
 import { ApiError, notFound } from '../http/api-error.ts'
@@ -15,15 +13,6 @@ import { type ApiApp, apiApp, data, failures, jsonBody, serve } from '../http/de
 import { dataAnswer } from '../http/envelope.ts'
 import { text, time } from '../http/schemas.ts'
 import { userSummary, userSummarySchema } from '../shapes/user.ts'
-
-/** What the OIDC routes need beside the facade. */
-export interface OidcDesk {
-  /** By name, in lower case. */
-  readonly providers: ReadonlyMap<string, OidcProvider>
-  readonly states: States
-  readonly singleUse: SingleUse
-  readonly signIn: SignIn
-}
 
 const tags = ['OIDC']
 const params = z.object({ provider: z.string().openapi({ example: 'google' }) })

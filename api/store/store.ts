@@ -17,6 +17,7 @@ import { mayIn } from '../auth/authorization.ts'
 import type { Caller } from '../auth/caller.ts'
 import { oldestFirst } from '../http/pagination.ts'
 import { comparableEmail } from '../installation-objects.ts'
+import { type ChangeLog, changeLog } from '../live/change-log.ts'
 import { type ExactLookup, exactLookup } from './exact-lookup.ts'
 import { type OrderedLists, orderedLists } from './ordered-lists.ts'
 import { noteUpdateTime } from './update-times.ts'
@@ -28,6 +29,9 @@ export interface Store {
   readonly runs: Cache<TofuRun>
   readonly users: Cache<User>
   readonly sessions: Cache<Session>
+
+  /** What changed lately among the VMs, for those who follow them. */
+  readonly vmChanges: ChangeLog<VM>
 
   readonly workspaceById: ExactLookup<Workspace>
   readonly vmById: ExactLookup<VM>
@@ -67,11 +71,22 @@ export interface StoreOptions {
 
 export function store({ client, namespace, signal }: StoreOptions): Store {
   const options = { signal, transform: noteUpdateTime }
-  const workspaces = cache<Workspace>(client, workspaceKind, { ...options, indexes: { user: usersOf, group: groupsOf } })
-  const vms = cache<VM>(client, vmKind, options)
+  const workspaces = cache<Workspace>(client, workspaceKind, {
+    ...options,
+    indexes: { user: usersOf, group: groupsOf },
+  })
+  const vmChanges = changeLog<VM>()
+  const vms = cache<VM>(client, vmKind, {
+    ...options,
+    onChange: vmChanges.changed,
+    onReflectorEvent: vmChanges.heard,
+  })
   const credentials = cache<Credential>(client, credentialKind, options)
   const runs = cache<TofuRun>(client, tofuRunKind, options)
-  const users = cache<User>(client, userKind, { ...options, indexes: { email: (user) => [comparableEmail(user.spec.email)] } })
+  const users = cache<User>(client, userKind, {
+    ...options,
+    indexes: { email: (user) => [comparableEmail(user.spec.email)] },
+  })
   const sessions = cache<Session>(client, sessionKind, {
     ...options,
     namespace,
@@ -86,6 +101,7 @@ export function store({ client, namespace, signal }: StoreOptions): Store {
     runs,
     users,
     sessions,
+    vmChanges,
     workspaceById: exactLookup<Workspace>(client, workspaceKind, workspaces),
     vmById: exactLookup<VM>(client, vmKind, vms),
     credentialById: exactLookup<Credential>(client, credentialKind, credentials),

@@ -5,10 +5,10 @@
  * a claim goes with its user (an owner reference, and what is still there counts no more). An e-mail address plays no part.
  */
 import { createHash } from 'node:crypto'
+import { apiVersion } from '../../../crds/names.ts'
 import { type Secret, secretType } from '../../../kube/builtin-types.ts'
 import type { KubeClient } from '../../../kube/client.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../../../kube/kube-error.ts'
-import type { OwnerReference } from '../../../kube/resource.ts'
 import { installationLabels } from '../../installation-objects.ts'
 
 export interface IdentityClaim {
@@ -44,12 +44,11 @@ export interface Identities {
 export interface IdentitiesOptions {
   readonly client: KubeClient
   readonly namespace: string
-  readonly ownerReference: (user: ClaimedUser) => OwnerReference
 }
 
-export function identities({ client, namespace, ownerReference }: IdentitiesOptions): Identities {
+export function identities({ client, namespace }: IdentitiesOptions): Identities {
   function ownership({ name, uid }: { readonly name: string; readonly uid?: string }) {
-    return uid === undefined ? {} : { ownerReferences: [ownerReference({ name, uid })] }
+    return uid === undefined ? {} : { ownerReferences: [{ apiVersion, kind: 'User', name, uid }] }
   }
 
   return {

@@ -11,7 +11,7 @@ import { signIn } from '../../../api/auth/oidc/sign-in.ts'
 import { signInAccounts } from '../../../api/auth/oidc/sign-in-accounts.ts'
 import { passwords } from '../../../api/auth/password-hash.ts'
 import { passwordStore } from '../../../api/auth/password-store.ts'
-import { sessions, userReference } from '../../../api/auth/sessions.ts'
+import { sessions } from '../../../api/auth/sessions.ts'
 import { signingKeys } from '../../../api/auth/signing-keys.ts'
 import { tokens } from '../../../api/auth/tokens.ts'
 import { store } from '../../../api/store/store.ts'
@@ -52,9 +52,7 @@ export async function startReplica(cluster: Cluster, around = (client: KubeClien
     passwordStore: passwordStore(client, namespace),
     sessions: begun,
   })
-  const ownerReference = ({ name, uid }: { name: string; uid: string }) =>
-    userReference({ metadata: { name, uid } } as never)
-  const claims = identities({ client, namespace, ownerReference })
+  const claims = identities({ client, namespace })
   return {
     client,
     accounts: people,
