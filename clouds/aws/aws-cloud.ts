@@ -6,6 +6,7 @@ import type { DescribeInstancesCommandInput, EC2Client, Filter } from '@aws-sdk/
 import type { Cloud, InstanceFilter, InstancePage, InstanceSpec } from '../cloud.ts'
 import { CloudError } from '../cloud-error.ts'
 import { pages } from '../pages.ts'
+import { rejectedBy } from '../rejected-by.ts'
 import { awsError } from './aws-error.ts'
 import { type AwsConnections, type AwsIdentity, awsClients } from './clients.ts'
 import { filtersFrom, instanceFrom } from './instances.ts'
@@ -18,10 +19,15 @@ export interface AwsCloudOptions {
   readonly region: string
   /** Shared by all clouds of a process. */
   readonly connections: AwsConnections
+  /** How long a call may take, from its beginning to the last byte of its answer. */
+  readonly timeoutMs?: number
+  /** How many instances a page of a listing holds, from 5 to 1,000. */
+  readonly pageSize?: number
 }
 
 type Ec2Sdk = typeof import('@aws-sdk/client-ec2')
-type SendOptions = { readonly abortSignal?: AbortSignal }
+type SendOptions = { readonly abortSignal: AbortSignal }
+type Attempt<T> = (options: SendOptions) => Promise<T>
 type Send<Client, Sdk, T> = (client: Client, sdk: Sdk, options: SendOptions) => Promise<T>
 
 /** Begins the cursor of a listing that is searched for tokens here. */
@@ -31,7 +37,8 @@ const SEARCHED = 'searched:'
 const REMEMBERED_IMAGES = 1000
 
 /** Throws a `CloudError` for a region that cannot be one: it would become part of a host name. */
-export function awsCloud({ identity, region, connections }: AwsCloudOptions): Cloud {
+export function awsCloud(options: AwsCloudOptions): Cloud {
+  const { identity, region, connections, timeoutMs = 30_000, pageSize = DESCRIBE_PAGE } = options
   if (!isRegionCode(region)) {
     throw new CloudError(`"${region}" is not a region of AWS; one is called "us-east-1".`, {
       class: 'invalid',
@@ -41,6 +48,24 @@ export function awsCloud({ identity, region, connections }: AwsCloudOptions): Cl
   }
   const clients = awsClients({ identity, region, connections })
   const rootDevices = new Map<string, string>()
+
+  /** One attempt, whose failure is told in the words of `cloud.ts`. */
+  async function attempt<T>(action: string, signal: AbortSignal | undefined, send: Attempt<T>): Promise<T> {
+    signal?.throwIfAborted()
+    const tooLate = new AbortController()
+    const timer = setTimeout(() => tooLate.abort(timedOut(timeoutMs)), timeoutMs)
+    const either = signal ? AbortSignal.any([signal, tooLate.signal]) : tooLate.signal
+    try {
+      // The SDK heeds the signal while it sends and reads, but not while it looks for credentials.
+      return await Promise.race([send({ abortSignal: either }), rejectedBy(either)])
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason
+      const mutation = !/^(Describe|Get)/.test(action)
+      throw awsError(tooLate.signal.aborted ? tooLate.signal.reason : error, { action, mutation })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
 
   /** One request to EC2. */
   async function ec2<T>(action: string, signal: AbortSignal | undefined, send: Send<EC2Client, Ec2Sdk, T>): Promise<T> {
@@ -55,6 +80,12 @@ export function awsCloud({ identity, region, connections }: AwsCloudOptions): Cl
     const instances = Reservations.flatMap(({ Instances = [] }) => Instances).map((one) => instanceFrom(one, region))
     return { instances, ...(NextToken && { next: NextToken }) }
   }
+
+  const pageOf = (filters: readonly Filter[], cursor: string | undefined): DescribeInstancesCommandInput => ({
+    MaxResults: pageSize,
+    ...(filters.length > 0 && { Filters: [...filters] }),
+    ...(cursor !== undefined && { NextToken: cursor }),
+  })
 
   async function listPage(filter: InstanceFilter, cursor?: string, signal?: AbortSignal): Promise<InstancePage> {
     if (filter.kind === 'token' && cursor?.startsWith(SEARCHED)) return searchPage(filter.tokens, cursor, signal)
@@ -190,29 +221,11 @@ export function awsCloud({ identity, region, connections }: AwsCloudOptions): Cl
   }
 }
 
-function pageOf(filters: readonly Filter[], cursor: string | undefined): DescribeInstancesCommandInput {
-  return {
-    MaxResults: DESCRIBE_PAGE,
-    ...(filters.length > 0 && { Filters: [...filters] }),
-    ...(cursor !== undefined && { NextToken: cursor }),
-  }
-}
-
 /** A 5xx that is not in the form of EC2's errors: what answers is something else. */
 function isNotOfEc2(error: unknown): boolean {
   return error instanceof CloudError && error.class === 'transient' && error.code === '' && !error.outcomeUnknown
 }
 
-/** One attempt, whose failure is told in the words of `cloud.ts`. */
-async function attempt<T>(
-  action: string,
-  signal: AbortSignal | undefined,
-  send: (options: SendOptions) => Promise<T>,
-): Promise<T> {
-  signal?.throwIfAborted()
-  try {
-    return await send(signal ? { abortSignal: signal } : {})
-  } catch (error) {
-    throw signal?.aborted ? signal.reason : awsError(error, { action, mutation: !/^(Describe|Get)/.test(action) })
-  }
+function timedOut(timeoutMs: number): Error {
+  return Object.assign(new Error(`none within ${timeoutMs} ms`), { code: 'ETIMEDOUT' })
 }

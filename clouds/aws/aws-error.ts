@@ -69,7 +69,7 @@ function codeOf({ name = '' }: SdkError, status: number): string {
 function noAnswer(error: SdkError, call: FailedCall & { readonly thrown: unknown }): CloudError {
   const unconnected = /did not establish a connection/.test(error.message ?? '')
   const sent = !unconnected && !neverSent.has(error.code ?? '')
-  return new CloudError(`AWS did not answer: ${error.message || error.code || String(call.thrown)}`, {
+  return new CloudError(`No answer from AWS: ${error.message || error.code || String(call.thrown)}`, {
     class: 'transient',
     code: error.code ?? '',
     action: call.action,

@@ -34,20 +34,13 @@ export interface AwsClients {
 export interface AwsConnections {
   readonly httpAgent: HttpAgent
   readonly httpsAgent: HttpsAgent
+  /** Milliseconds, as the SDK calls it. */
   readonly connectionTimeout: number
-  readonly requestTimeout: number
-  readonly throwOnRequestTimeout: true
 }
 
-export function awsConnections({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): AwsConnections {
+export function awsConnections(): AwsConnections {
   const agent = { keepAlive: true, maxSockets: 50, maxFreeSockets: 10, timeout: 60_000 }
-  return {
-    httpAgent: new HttpAgent(agent),
-    httpsAgent: new HttpsAgent(agent),
-    connectionTimeout: 5_000,
-    requestTimeout: timeoutMs,
-    throwOnRequestTimeout: true,
-  }
+  return { httpAgent: new HttpAgent(agent), httpsAgent: new HttpsAgent(agent), connectionTimeout: 5_000 }
 }
 
 export interface AwsClientsOptions {

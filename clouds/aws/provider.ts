@@ -5,7 +5,7 @@ import { awsRegions } from './regions.ts'
 
 /** AWS: access keys, session tokens, assumed roles, or the identity that the process itself has. */
 export function awsProvider({ timeoutMs }: { readonly timeoutMs?: number } = {}): Provider {
-  const connections = awsConnections({ ...(timeoutMs !== undefined && { timeoutMs }) })
+  const connections = awsConnections()
   return {
     name: 'aws',
     displayName: 'AWS',
@@ -22,7 +22,8 @@ export function awsProvider({ timeoutMs }: { readonly timeoutMs?: number } = {})
     ],
     connect({ secret, aws: { roleARN, externalID } = {} }, region) {
       const role = roleARN ? { arn: roleARN, ...(externalID && { externalId: externalID }) } : undefined
-      return awsCloud({ identity: { key: keyIn(secret), ...(role && { role }) }, region, connections })
+      const identity = { key: keyIn(secret), ...(role && { role }) }
+      return awsCloud({ identity, region, connections, ...(timeoutMs !== undefined && { timeoutMs }) })
     },
   }
 }

@@ -2,6 +2,7 @@
  * Carries a call to the simulated cloud and its answer back, in the time that the cloud gives them. What was
  * received takes effect even if the caller no longer listens, as in a cloud.
  */
+import { rejectedBy } from '../rejected-by.ts'
 import { type Sleep, sleepMs } from '../sleep.ts'
 import type { Sim } from './sim.ts'
 import type { SimAnswer, SimRequest } from './wire.ts'
@@ -33,17 +34,10 @@ export function inProcess(sim: Sim, { sleep = sleepMs }: { readonly sleep?: Slee
   return {
     async send(request, signal) {
       signal.throwIfAborted()
-      const delivery = await Promise.race([exchange(sim, request, sleep), aborted(signal)])
-      if (delivery === 'never') return aborted(signal)
+      const delivery = await Promise.race([exchange(sim, request, sleep), rejectedBy(signal)])
+      if (delivery === 'never') return rejectedBy(signal)
       if (delivery === 'reset') throw new Error('socket hang up')
       return delivery
     },
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
 }

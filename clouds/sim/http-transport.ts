@@ -14,7 +14,7 @@ export function httpTransport(url: string | URL): HttpTransport {
   const dispatcher = new Agent({ connections: CONNECTIONS, keepAliveTimeout: 4_000, headersTimeout: 0, bodyTimeout: 0 })
   return {
     async send({ action, region, accessKey, secretKey, input }, signal) {
-      const response = await httpRequest(new URL(`/api/${encodeURIComponent(region)}/${action}`, url), {
+      const response = await httpRequest(new URL(`/api/${region}/${action}`, url), {
         method: 'POST',
         headers: {
           'content-type': 'application/json',

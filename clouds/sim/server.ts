@@ -34,7 +34,7 @@ export function simServer(sim: Sim): Server {
 
 async function route(sim: Sim, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://sim')
-  const [, head, region, action] = url.pathname.split('/').map(decodeURIComponent)
+  const [, head, region, action] = url.pathname.split('/')
   switch (`${request.method} /${head}`) {
     case 'POST /api':
       return callApi(sim, { region: region ?? '', action: action ?? '' }, request, response)
@@ -43,7 +43,6 @@ async function route(sim: Sim, request: IncomingMessage, response: ServerRespons
     case 'GET /control':
       return reply(response, 200, sim.settings)
     case 'PATCH /control':
-    case 'PUT /control':
       return reply(response, 200, sim.configure(await jsonBody(request)))
     case 'DELETE /control':
       return reply(response, 200, sim.configure(settingsSchema.parse({})))

@@ -62,7 +62,7 @@ export function simCloud(options: SimCloudOptions): Cloud {
     const deadline = new AbortController()
     const finished = new AbortController()
     sleep(timeoutMs, finished.signal).then(
-      () => deadline.abort(new Error(`no answer within ${timeoutMs} ms`)),
+      () => deadline.abort(new Error(`none within ${timeoutMs} ms`)),
       () => undefined, // the answer came first
     )
     const either = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal
@@ -127,7 +127,7 @@ function isNoInstance(error: unknown): boolean {
 function noAnswer(action: SimAction, cause: unknown): CloudError {
   const refused = (cause as { code?: unknown }).code === 'ECONNREFUSED'
   const words = cause instanceof Error ? cause.message : String(cause)
-  return new CloudError(`The simulated cloud did not answer: ${words}`, {
+  return new CloudError(`No answer from the simulated cloud: ${words}`, {
     class: 'transient',
     action,
     outcomeUnknown: !refused && !isRead(action),
