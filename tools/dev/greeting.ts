@@ -25,15 +25,14 @@ export function greeting(options: GreetingOptions): string {
   return `
 SkyClust is up after ${took}. Ctrl-C stops it; what it keeps is in .dev/ (\`make dev-clean\` forgets it).
 
-  REST        ${url}/api/v1   described at ${url}/openapi.json
+  REST        ${url}/api/v1   described at ${url}/docs
   log in as   ${email} with the password ${password}
   for scripts .dev/env
 
 In another terminal:
 
 ${kubectl} --kubeconfig=${shellWord(kubeconfig)} apply -f ${shellWord(join(root, 'examples'))}
-curl -sS ${url}/api/v1/auth/login -H 'content-type: application/json' -d '${JSON.stringify({ email, password })}'
-`
+curl -sS ${url}/api/v1/auth/login -H 'content-type: application/json' -d ${shellWord(JSON.stringify({ email, password }))}`
 }
 
 function isOnPath(program: string, path: string): boolean {
