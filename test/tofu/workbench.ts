@@ -10,19 +10,16 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Executor } from '../../controller/tofu-run/executor.ts'
 import { processExecutor } from '../../controller/tofu-run/process-executor.ts'
-import { type ExecutorParts, type TofuRuns, tofuRuns } from '../../controller/tofu-run/tofu-runs.ts'
+import type { ExecutorParts, TofuRuns } from '../../controller/tofu-run/tofu-runs.ts'
 import { type TofuRun, tofuRunKind } from '../../crds/tofu-run.ts'
 import { type ConfigMap, configMapType } from '../../kube/builtin-types.ts'
-import { type Cache, cache } from '../../kube/cache.ts'
+import type { Cache } from '../../kube/cache.ts'
 import { type KubeClient, kubeClient } from '../../kube/client.ts'
 import { loadCluster } from '../../kube/cluster.ts'
-import { isConflict } from '../../kube/kube-error.ts'
-import { runController } from '../../kube/controller.ts'
-import { eventRecorder } from '../../kube/events.ts'
-import { workQueue } from '../../kube/work-queue.ts'
 import { workshop } from '../../tools/workshop.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { sharedCluster } from '../cluster/shared-cluster.ts'
+import { processPlaces, startTofuController } from './tofu-controller.ts'
 
 export interface Workbench extends AsyncDisposable {
   readonly cluster: Cluster
@@ -33,6 +30,8 @@ export interface Workbench extends AsyncDisposable {
   readonly runs: Cache<TofuRun>
   readonly tofuRuns: TofuRuns
   readonly folder: string
+  /** Path of the program. */
+  readonly tofu: string
   /** Applies a run; what is not given is a plan of one `terraform_data`. */
   run(name: string, spec?: Record<string, unknown>): Promise<TofuRun>
   patch(name: string, spec: Record<string, unknown>): Promise<void>
@@ -73,63 +72,24 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
     fieldManager: 'skyclust-controller',
   })
   const port = { value: 0 }
+  const places = processPlaces({ folder, tofu, environment: options.environment ?? {} })
   let running = await started()
 
   async function started() {
-    const stopping = new AbortController()
-    const queue = workQueue({})
-    const runs = cache(client, tofuRunKind, { namespace, signal: stopping.signal })
-    await runs.synced(stopping.signal)
-    const events = eventRecorder({ client, reportingController: 'skyclust.io/controller', reportingInstance: 'test' })
-    const parts = await tofuRuns({
+    const controller = await startTofuController({
       client,
-      namespace: installation,
-      runs,
-      events,
-      server: { host: '127.0.0.1', port: port.value },
-      executor: (given) =>
-        options.executor?.(given, { folder, client, tofu }) ??
-        processExecutor({
-          ...given,
-          root: join(folder, 'runs'),
-          environment: {
-            PATH: process.env.PATH ?? '/usr/bin:/bin',
-            SKYCLUST_TOFU: tofu,
-            SKYCLUST_TOFU_PLUGIN_DIR: join(folder, 'no-providers'),
-            ...options.environment,
-          },
-        }),
+      namespace,
+      installation,
+      port: port.value,
       parallel: options.parallel ?? 4,
       keepVersions: options.keepVersions ?? 5,
       firstGraceMs: options.firstGraceMs ?? 60_000,
       secondGraceMs: options.secondGraceMs ?? 5_000,
-      startGraceMs: 60_000,
-      wake: (key) => queue.add(key),
-      onError: (error) => console.error(error),
+      executor: (given) =>
+        options.executor?.(given, { folder, client, tofu }) ?? processExecutor({ ...given, ...places }),
     })
-    port.value = parts.server.port
-    runs.onChange((change) => {
-      for (const key of parts.controller.concerned(change)) queue.add(key)
-    })
-    for (const object of runs.list())
-      for (const key of parts.controller.concerned({ type: 'apply', object })) queue.add(key)
-    const { name, reconcile } = parts.controller
-    const onError = (_key: unknown, error: unknown) => {
-      if (!isConflict(error)) console.error(error)
-      return 'backoff' as const
-    }
-    const working = runController({ name, queue, reconcile, concurrency: 4, signal: stopping.signal, onError })
-    return {
-      parts,
-      runs,
-      async stop() {
-        stopping.abort()
-        await parts.close(10_000)
-        await queue.shutDown()
-        await working
-        await events.close({ timeoutMs: 1_000 })
-      },
-    }
+    port.value = controller.parts.server.port
+    return controller
   }
 
   async function until(name: string, test: (run: TofuRun) => boolean, timeoutMs = 60_000): Promise<TofuRun> {
@@ -153,6 +113,7 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
       return running.parts
     },
     folder,
+    tofu,
     async run(name, spec = {}) {
       const manifest = {
         apiVersion: 'skyclust.io/v1alpha1',

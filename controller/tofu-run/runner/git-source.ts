@@ -20,11 +20,12 @@ export async function checkOut(options: {
   readonly into: string
   /** Where keys may be written. */
   readonly secretsFolder: string
+  readonly outputFolder: string
   readonly environment: Readonly<Record<string, string>>
   readonly onOutput: (text: string) => void
   readonly stop: AbortSignal
 }): Promise<GitCheckout> {
-  const { git, into, secretsFolder, onOutput, stop } = options
+  const { git, into, secretsFolder, outputFolder, onOutput, stop } = options
   const environment = { ...options.environment, ...(await loginEnvironment(git, secretsFolder)) }
 
   async function run(args: readonly string[], quiet = false): Promise<string> {
@@ -34,6 +35,7 @@ export async function checkOut(options: {
       args: ['-c', 'core.hooksPath=/dev/null', '-c', 'core.symlinks=true', '-c', 'credential.helper=', ...args],
       cwd: into,
       environment,
+      outputFolder,
       onOutput: (text, stream) => {
         if (stream === 'stdout') output += text
         if (!quiet || stream === 'stderr') onOutput(text)

@@ -39,6 +39,7 @@ function shell(script: string, rest: { stop?: AbortSignal; firstGraceMs?: number
     args: ['-c', script],
     cwd: folder,
     environment,
+    outputFolder: join(folder, 'output'),
     onOutput: (text) => {
       output += text
     },
@@ -64,6 +65,7 @@ describe('runChild', () => {
       args: [],
       cwd: folder,
       environment,
+      outputFolder: join(folder, 'output'),
       onOutput: () => undefined,
       stop: new AbortController().signal,
       firstGraceMs: 0,
@@ -107,11 +109,12 @@ describe('runChild', () => {
 
   it('stops politely when the runner itself is killed', async () => {
     const runner = join(import.meta.dirname, 'guarded-child.ts')
-    const script = "trap 'echo saved > saved; exit 0' INT; echo $$ > program; while :; do sleep 0.05; done"
+    const script =
+      "trap 'echo printed; echo saved > saved; exit 0' INT; echo $$ > program; while :; do sleep 0.05; done"
     const program = `
       import { runChild } from ${JSON.stringify(runner)}
       await runChild({ program: '/bin/sh', args: ['-c', ${JSON.stringify(script)}], cwd: ${JSON.stringify(folder)},
-        environment: process.env, onOutput() {}, stop: new AbortController().signal, firstGraceMs: 60000, secondGraceMs: 0 })`
+        environment: process.env, outputFolder: ${JSON.stringify(join(folder, 'output'))}, onOutput() {}, stop: new AbortController().signal, firstGraceMs: 60000, secondGraceMs: 0 })`
     const parent = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore' })
     const pid = await pidIn('program')
     parent.kill('SIGKILL')

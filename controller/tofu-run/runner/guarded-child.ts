@@ -9,8 +9,10 @@
  * the program left behind. The group's number stays taken as long as the guard lives, so it can hit nobody else.
  */
 import { spawn } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Writable } from 'node:stream'
-import { StringDecoder } from 'node:string_decoder'
+import { growingFile } from './growing-file.ts'
 
 export interface ChildEnd {
   /** `undefined` when a signal ended it. */
@@ -30,11 +32,13 @@ exec 3<&-
 exec "$@"
 `
 
-export function runChild(options: {
+export async function runChild(options: {
   readonly program: string
   readonly args: readonly string[]
   readonly cwd: string
   readonly environment: Readonly<Record<string, string>>
+  /** Where its output is written; it has to outlive us as well. */
+  readonly outputFolder: string
   readonly onOutput: (text: string, stream: 'stdout' | 'stderr') => void
   /** Told the pid, which is the number of its group as well, before anything else. */
   readonly onStart?: (pid: number) => void
@@ -43,26 +47,23 @@ export function runChild(options: {
   readonly firstGraceMs: number
   readonly secondGraceMs: number
 }): Promise<ChildEnd> {
-  const { program, args, cwd, environment, onOutput, onStart, stop, firstGraceMs, secondGraceMs } = options
+  const { program, args, cwd, environment, outputFolder, onOutput, onStart, stop, firstGraceMs, secondGraceMs } =
+    options
   const graceSeconds = String(Math.ceil((firstGraceMs + secondGraceMs) / 1000))
+  await mkdir(outputFolder, { recursive: true, mode: 0o700 })
+  const stdout = await growingFile(join(outputFolder, 'stdout'), (text) => onOutput(text, 'stdout'))
+  const stderr = await growingFile(join(outputFolder, 'stderr'), (text) => onOutput(text, 'stderr'))
   const child = spawn('/bin/sh', ['-c', guard, 'sh', graceSeconds, program, ...args], {
     cwd,
     env: environment,
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', stdout.fd, stderr.fd, 'pipe'],
   })
   if (child.pid !== undefined) onStart?.(child.pid)
   const lifeline = child.stdio[3] as Writable
   lifeline.on('error', () => undefined)
-  for (const name of ['stdout', 'stderr'] as const) {
-    const decoder = new StringDecoder('utf8')
-    child[name]?.on('data', (bytes: Buffer) => onOutput(decoder.write(bytes), name))
-    child[name]?.on('end', () => onOutput(decoder.end(), name))
-  }
-
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<ChildEnd>((resolve, reject) => {
     let stopped: ChildEnd['stopped'] = 0
-    let code: number | undefined
     let timer: NodeJS.Timeout | undefined
 
     function signal(name: 'SIGINT' | 'SIGKILL', target: number): void {
@@ -88,12 +89,17 @@ export function runChild(options: {
       reject(error)
     })
     child.once('exit', (exitCode) => {
-      code = exitCode ?? undefined
       settled()
-      lifeline.end() // the guard ends whatever holds our pipes open
+      lifeline.end() // the guard ends what the program left behind
+      resolve({ code: exitCode ?? undefined, stopped })
     })
-    child.once('close', () => resolve({ code, stopped }))
     if (stop.aborted) stopIt()
     else stop.addEventListener('abort', stopIt, { once: true })
   })
+  try {
+    return await ended
+  } finally {
+    await stdout.close()
+    await stderr.close()
+  }
 }

@@ -125,6 +125,7 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
       args,
       cwd: folder,
       environment,
+      outputFolder: join(workFolder, 'output'),
       onStart: world.onProgram,
       onOutput(text, stream) {
         const shown = stream === 'stdout' && options.silent !== true ? dumps.push(text) : text
@@ -176,7 +177,16 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
         return undefined
       case 'git': {
         const onOutput = print
-        const { commit } = await checkOut({ git: source.git, into: root, secretsFolder, environment, onOutput, stop })
+        const outputFolder = join(workFolder, 'output')
+        const { commit } = await checkOut({
+          git: source.git,
+          into: root,
+          secretsFolder,
+          outputFolder,
+          environment,
+          onOutput,
+          stop,
+        })
         folder = within(root, source.git.path)
         await takeOverBackend(folder)
         return commit
