@@ -1,0 +1,106 @@
+/**
+ * A kubelet small enough for a test: it runs each pod of a namespace as a process on this machine, and reports as a kubelet does.
+ *
+ * It knows what the pods of runs use: one container, its command, environment with `secretKeyRef`, a work folder. The Job controller, the garbage
+ * collector and the API server around it are the real ones. A deleted pod gets SIGTERM, and SIGKILL after `graceMs`.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { type Pod, podType, secretType } from '../../kube/builtin-types.ts'
+import { cache } from '../../kube/cache.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { isNotFound } from '../../kube/kube-error.ts'
+import { keyOf } from '../../kube/resource.ts'
+
+export interface Kubelet extends AsyncDisposable {
+  /** The pods that were run so far. */
+  readonly ran: readonly Pod[]
+  /** SIGKILL for the process of a pod, as the kernel does when memory runs out. */
+  killProcess(podPrefix: string): void
+}
+
+const program = join(import.meta.dirname, '../../controller/tofu-run/runner/main.ts')
+
+export async function kubelet(options: {
+  readonly client: KubeClient
+  readonly namespace: string
+  readonly folder: string
+  /** What the image brings. */
+  readonly image: Readonly<Record<string, string>>
+  readonly graceMs: number
+}): Promise<Kubelet> {
+  const { client, namespace, folder, image, graceMs } = options
+  const stopping = new AbortController()
+  const processes = new Map<string, ChildProcess>()
+  const ran: Pod[] = []
+
+  async function environmentOf(pod: Pod): Promise<Record<string, string>> {
+    const environment: Record<string, string> = { ...image }
+    for (const { name, value, valueFrom } of pod.spec?.containers[0]?.env ?? []) {
+      const reference = (valueFrom as { secretKeyRef?: { name: string; key: string } } | undefined)?.secretKeyRef
+      if (reference === undefined) environment[name] = value ?? ''
+      else {
+        const secret = await client.get(secretType, { namespace, name: reference.name })
+        environment[name] = Buffer.from(secret.data?.[reference.key] ?? '', 'base64').toString()
+      }
+    }
+    return { ...environment, SKYCLUST_WORK_DIR: join(folder, 'pods', pod.metadata.uid) }
+  }
+
+  async function report(pod: Pod, phase: string, state: object): Promise<void> {
+    const status = {
+      phase,
+      containerStatuses: [{ name: 'tofu', image: '', imageID: '', ready: false, restartCount: 0, state }],
+    }
+    try {
+      await client.patch(podType, keyOf(pod), { status }, { kind: 'merge', subresource: 'status' })
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+  }
+
+  async function run(pod: Pod): Promise<void> {
+    const command = pod.spec?.containers[0]?.command?.[0]
+    if (command !== 'skyclust-tofu-runner') throw new Error(`the image has no program ${command}`)
+    ran.push(pod)
+    const env = await environmentOf(pod)
+    const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+    processes.set(pod.metadata.uid, child)
+    await report(pod, 'Running', { running: { startedAt: new Date().toISOString() } })
+    child.once('exit', (code, signal) => {
+      const exitCode = code ?? 137
+      const reason = exitCode === 0 ? 'Completed' : signal === 'SIGKILL' ? 'OOMKilled' : 'Error'
+      report(pod, exitCode === 0 ? 'Succeeded' : 'Failed', { terminated: { exitCode, reason } }).catch(console.error)
+    })
+  }
+
+  function end(pod: Pod): void {
+    const child = processes.get(pod.metadata.uid)
+    if (child === undefined || child.exitCode !== null) return
+    child.kill('SIGTERM')
+    setTimeout(() => child.kill('SIGKILL'), graceMs).unref()
+  }
+
+  const pods = cache(client, podType, { namespace, signal: stopping.signal })
+  const known = new Set<string>()
+  pods.onChange(({ type, object }) => {
+    if (type === 'delete') return end(object)
+    if (known.has(object.metadata.uid)) return
+    known.add(object.metadata.uid)
+    run(object).catch(console.error)
+  })
+  await pods.synced()
+
+  return {
+    ran,
+    killProcess(prefix) {
+      const pod = ran.find(({ metadata }) => metadata.name.startsWith(prefix))
+      processes.get(pod?.metadata.uid ?? '')?.kill('SIGKILL')
+    },
+    async [Symbol.asyncDispose]() {
+      stopping.abort()
+      for (const child of processes.values()) child.kill('SIGKILL')
+      await pods.done
+    },
+  }
+}
