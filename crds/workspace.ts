@@ -79,6 +79,11 @@ const status = z
       .max(63)
       .optional()
       .describe('The Namespace that holds what is in the workspace; absent until it belongs to the workspace.'),
+    namespaceUID: z
+      .string()
+      .max(128)
+      .optional()
+      .describe('UID of that Namespace: where it is another one, the roles are bound anew.'),
     observedGeneration: observedGeneration.optional(),
     conditions: conditions.optional(),
   })

@@ -1,0 +1,154 @@
+/**
+ * From a Credential to a cloud that may be called, for whoever works with one.
+ *
+ * Guarantees: `access` answers at once, from memory; a cloud that it hands out was accepted by the provider under the
+ * identity that it has, and is the same object as long as identity and region are; Credentials that lead to one
+ * account and region share its meters, never an identity. Listeners hear of every change that may make `access` answer
+ * differently.
+ *
+ * What is remembered is only what the Credential controller found; after a start that is nothing, and `access` says `pending`.
+ */
+import { isCloudError } from '../../clouds/cloud-error.ts'
+import { errorClasses } from '../../clouds/error-classes.ts'
+import { type CallReport, type MeteredCloud, meteredCloud } from '../../clouds/metered-cloud.ts'
+import type { Meters } from '../../clouds/meters.ts'
+import type { Identity } from '../../clouds/provider.ts'
+import type { Providers } from '../../clouds/providers.ts'
+import type { Sleep } from '../../clouds/sleep.ts'
+import type { Credential } from '../../crds/credential.ts'
+import type { Cache } from '../../kube/cache.ts'
+import { isDeleting } from '../report.ts'
+import type { CloudAccess } from './cloud-access.ts'
+import type { Finding } from './verification.ts'
+
+export interface CloudRegistry {
+  /** @param region default: the Credential's own */
+  access(namespace: string, credentialName: string, region?: string): CloudAccess
+  /** Returns what takes the listener off again. */
+  onChange(listener: (namespace: string, credentialName: string) => void): () => void
+  /** What was last found of a Credential. */
+  known(credential: Credential): Known | undefined
+  /** The Credential controller found something. */
+  learn(credential: Credential, known: Known): void
+}
+
+export interface Known {
+  /** Of the identity; see `versionOf`. */
+  readonly version: string
+  readonly identity: Identity
+  readonly finding: Finding
+  /** When to ask again, in milliseconds of the caller's clock. */
+  readonly dueAt: number
+  /** The interval that grows while there is no answer; 0 after one. */
+  readonly backoffMs: number
+}
+
+export interface CloudRegistryOptions {
+  readonly credentials: Cache<Credential>
+  readonly providers: Providers
+  readonly meters: Meters
+  /** Told of every call to a cloud; for metrics. */
+  readonly onCall?: (call: CallReport) => void
+  /** Asked right before each mutation for that namespace; throws when this process may no longer act there. */
+  readonly fence?: (namespace: string) => void
+  readonly now?: () => number
+  readonly sleep?: Sleep
+}
+
+interface Entry {
+  readonly known: Known
+  readonly clouds: Map<string, MeteredCloud>
+}
+
+export function cloudRegistry(options: CloudRegistryOptions): CloudRegistry {
+  const { credentials, providers, meters, onCall, fence, now, sleep } = options
+  /** By UID: a Credential made anew under the name of another is another. */
+  const entries = new Map<string, Entry>()
+  const listeners = new Set<(namespace: string, name: string) => void>()
+
+  function tell({ metadata: { namespace = '', name } }: Credential): void {
+    for (const listener of [...listeners]) listener(namespace, name)
+  }
+
+  credentials.onChange((change) => {
+    const { object } = change
+    if (change.type === 'delete') entries.delete(object.metadata.uid)
+    else if (
+      change.previous &&
+      isDeleting(change.previous) === isDeleting(object) &&
+      change.previous.spec.region === object.spec.region
+    )
+      return
+    tell(object)
+  })
+
+  function cloudOf(credential: Credential, { known, clouds }: Entry, account: string, region: string): MeteredCloud {
+    const made = clouds.get(region)
+    if (made) return made
+    const provider = providers.named(credential.spec.provider)
+    if (!provider) throw new Error(`provider ${credential.spec.provider} is not on`)
+    const cloud = provider.connect(known.identity, region)
+    const { namespace = '' } = credential.metadata
+    const metered = meteredCloud({
+      cloud,
+      meter: meters.of({ provider: provider.name, account, region, limits: cloud.limits }),
+      ...(onCall && { onCall }),
+      ...(fence && { beforeMutation: () => fence(namespace) }),
+      ...(now && { now }),
+      ...(sleep && { sleep }),
+    })
+    clouds.set(region, metered)
+    return metered
+  }
+
+  function ready(credential: Credential, entry: Entry, wanted: string | undefined): CloudAccess {
+    const { finding, version } = entry.known
+    if (finding.kind !== 'accepted')
+      return notReady(finding.readiness.reason, finding.readiness.message, finding.readiness.phase === 'stalled')
+    const region = wanted ?? credential.spec.region
+    if (!region) {
+      const message = `Neither it nor Credential ${credential.metadata.name} names a region: set spec.region of the Credential.`
+      return notReady('RegionMissing', message, true)
+    }
+    const { account } = finding
+    try {
+      const cloud = cloudOf(credential, entry, account, region)
+      const { provider } = credential.spec
+      return { kind: 'ready', cloud, account, provider, region, version, deleting: isDeleting(credential) }
+    } catch (error) {
+      if (!isCloudError(error)) throw error
+      const { reason, remedy, stalled } = errorClasses[error.class]
+      return notReady(reason, `${error.message} ${remedy}`, stalled)
+    }
+  }
+
+  return {
+    access(namespace, name, region) {
+      const credential = credentials.get({ namespace, name })
+      if (credential) {
+        const entry = entries.get(credential.metadata.uid)
+        return entry ? ready(credential, entry, region) : { kind: 'pending' }
+      }
+      if (!credentials.isSynced) return { kind: 'pending' }
+      return notReady('CredentialMissing', `There is no Credential ${name} in namespace ${namespace}: make it.`, false)
+    },
+
+    onChange(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+
+    known: ({ metadata }) => entries.get(metadata.uid)?.known,
+
+    learn(credential, known) {
+      const before = entries.get(credential.metadata.uid)
+      const same = before?.known.version === known.version
+      entries.set(credential.metadata.uid, { known, clouds: same ? before.clouds : new Map() })
+      if (!same || JSON.stringify(before.known.finding) !== JSON.stringify(known.finding)) tell(credential)
+    },
+  }
+}
+
+function notReady(reason: string, message: string, stalled: boolean): CloudAccess {
+  return { kind: 'notReady', reason, message, stalled }
+}
