@@ -43,8 +43,8 @@ afterAll(async () => {
 })
 
 async function start(): Promise<ChildProcess> {
-  const { namespace, installation, folder, tofu, cluster } = bench
-  const options: ProgramOptions = { kubeconfig: cluster.kubeconfig, namespace, installation, folder, tofu, port }
+  const { namespace, installation, folder, tofu, kubeconfig } = bench
+  const options: ProgramOptions = { kubeconfig, namespace, installation, folder, tofu, port }
   const program = join(import.meta.dirname, 'controller-program.ts')
   controller = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(controller.stdout as NodeJS.ReadableStream, 'data')

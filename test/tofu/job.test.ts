@@ -12,7 +12,7 @@ beforeAll(async () => {
   bench = await workbench({
     executor: (given, { client }) => jobExecutor({ ...given, client, image: 'runner@sha256:test', environment: {} }),
   })
-  const { client, namespace, folder, tofu } = bench
+  const { administrator: client, namespace, folder, tofu } = bench
   const image = {
     PATH: process.env.PATH ?? '',
     SKYCLUST_TOFU: tofu,

@@ -1,7 +1,7 @@
 /**
  * A controller of TofuRuns in the test's own process, on the shared control plane and with the real tofu, in a namespace of its own.
  *
- * It is put together as the controller's program puts it together. `stop` ends it as SIGTERM does; what SIGKILL does is tried with the real
+ * It has the rights of the controller's own account. It is put together as the controller's program puts it together. `stop` ends it as SIGTERM does; what SIGKILL does is tried with the real
  * program, elsewhere.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -18,14 +18,19 @@ import { type KubeClient, kubeClient } from '../../kube/client.ts'
 import { loadCluster } from '../../kube/cluster.ts'
 import { workshop } from '../../tools/workshop.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { sharedCluster } from '../cluster/shared-cluster.ts'
+import { processKubeconfig } from '../cluster/process-account.ts'
+import { INSTALLATION_NAMESPACE, sharedCluster } from '../cluster/shared-cluster.ts'
 import { processPlaces, startTofuController } from './tofu-controller.ts'
 
 export interface Workbench extends AsyncDisposable {
   readonly cluster: Cluster
+  /** Of the controller's own account, with the rights that the chart gives it and no others. */
+  readonly kubeconfig: string
   readonly client: KubeClient
+  /** May do everything: for what the test itself wants to see. */
+  readonly administrator: KubeClient
   readonly namespace: string
-  /** Namespace of the installation: each workbench has one, so that their states and keys do not meet. */
+  /** Namespace of the installation. */
   readonly installation: string
   readonly runs: Cache<TofuRun>
   readonly tofuRuns: TofuRuns
@@ -58,18 +63,24 @@ export interface WorkbenchOptions {
 
 export const oneResource = { 'main.tf': 'resource "terraform_data" "one" {\n  input = "first"\n}\n' }
 
-const installationNamespace = () => `tofu-system-${Math.random().toString(36).slice(2, 8)}`
-
 export async function workbench(options: WorkbenchOptions = {}): Promise<Workbench> {
   const cluster = await sharedCluster()
   const tofu = await workshop({ environment: process.env, home: homedir() }).obtain('tofu')
   const namespace = await cluster.namespace('tofu')
-  const installation = installationNamespace()
-  await cluster.kubectl('create', 'namespace', installation)
+  const installation = INSTALLATION_NAMESPACE
   const folder = await mkdtemp(join(tmpdir(), 'skyclust-tofu-'))
+  const kubeconfig = await processKubeconfig(cluster, {
+    account: 'skyclust-controller',
+    namespace: installation,
+    directory: folder,
+  })
   const client = kubeClient({
-    cluster: loadCluster({ environment: { KUBECONFIG: cluster.kubeconfig } }),
+    cluster: loadCluster({ environment: { KUBECONFIG: kubeconfig } }),
     fieldManager: 'skyclust-controller',
+  })
+  const administrator = kubeClient({
+    cluster: loadCluster({ environment: { KUBECONFIG: cluster.kubeconfig } }),
+    fieldManager: 'test',
   })
   const port = { value: 0 }
   const places = processPlaces({ folder, tofu, environment: options.environment ?? {} })
@@ -103,7 +114,9 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
 
   return {
     cluster,
+    kubeconfig,
     client,
+    administrator,
     namespace,
     installation,
     get runs() {
@@ -132,7 +145,7 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
     over: (name, timeoutMs) => until(name, ({ status }) => status?.completedAt !== undefined, timeoutMs),
     async output(name, phase = 'plan') {
       const labelSelector = `skyclust.io/tofu-run=${name},skyclust.io/tofu-content=output-${phase}`
-      const { items } = await client.list(configMapType, { namespace, labelSelector })
+      const { items } = await administrator.list(configMapType, { namespace, labelSelector })
       return [...items]
         .sort((a, b) => pieceOf(a) - pieceOf(b))
         .map(({ data }) => data?.output ?? '')
@@ -151,6 +164,7 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
       await running.stop()
       await cluster.kubectl('delete', 'tofuruns', '--all', '-n', namespace, '--wait=false')
       await client.close()
+      await administrator.close()
       await rm(folder, { recursive: true, force: true })
     },
   }
