@@ -74,6 +74,21 @@ export function idempotencyMark(key: string | undefined, request: IdempotentRequ
   }
 }
 
+/** The name of an object whose name nobody chose: the same for every repetition, or `otherwise` without a key. */
+export function markedName(mark: IdempotencyMark | undefined, prefix: string, otherwise: () => string): string {
+  return mark === undefined ? otherwise() : `${prefix}-${mark.key.slice(0, 16)}`
+}
+
+/** The mark of the request that `context` answers. */
+export function markOf(context: ApiContext, callerId: string, body: unknown): IdempotencyMark | undefined {
+  const { method, routePath, raw } = context.req
+  return idempotencyMark(raw.headers.get('idempotency-key') ?? undefined, {
+    callerId,
+    route: `${method} ${routePath}`,
+    body,
+  })
+}
+
 /** Labels and annotations of the object to be made. */
 export function markedMetadata(mark: IdempotencyMark | undefined): {
   labels?: Record<string, string>

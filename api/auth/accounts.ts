@@ -9,9 +9,9 @@
 import { type User, userKind } from '../../crds/user.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { isAlreadyExists, isUnavailable } from '../../kube/kube-error.ts'
-import { keyOf } from '../../kube/resource.ts'
-import { randomSuffix } from '../names.ts'
+import { type DraftMeta, keyOf } from '../../kube/resource.ts'
 import { comparableEmail } from '../installation-objects.ts'
+import { randomSuffix } from '../names.ts'
 import type { Store } from '../store/store.ts'
 import { ignoringNotFound } from '../writes/as-caller.ts'
 import { change } from '../writes/change.ts'
@@ -26,6 +26,8 @@ export interface NewAccount {
   /** Absent for somebody whom an identity provider vouches for. */
   readonly password?: string
   readonly admin?: boolean
+  /** Of the User object, beside its name. */
+  readonly metadata?: Pick<DraftMeta, 'labels' | 'annotations'>
 }
 
 export interface AccountChange {
@@ -36,7 +38,8 @@ export interface AccountChange {
 export interface Accounts {
   /** Throws `CONFLICT` when the address is taken. @param userName by default a new one */
   register(account: NewAccount, userName?: string): Promise<User>
-  change(user: User, wanted: AccountChange): Promise<User>
+  /** @param check may throw; it sees the User as it is right before it is changed */
+  change(user: User, wanted: AccountChange, check?: (current: User) => void): Promise<User>
   setPassword(user: User, password: string): Promise<void>
   /** Sessions are dead and the address is free when this resolves. */
   remove(user: User): Promise<void>
@@ -69,9 +72,9 @@ export function accounts(options: AccountsOptions): Accounts {
     throw error
   }
 
-  async function make({ email, name, admin = false }: NewAccount, userName: string): Promise<User> {
+  async function make({ email, name, admin = false, metadata }: NewAccount, userName: string): Promise<User> {
     const spec = { email, displayName: name, admin, disabled: false }
-    const user = await client.create(userKind, { metadata: { name: userName }, spec })
+    const user = await client.create(userKind, { metadata: { ...metadata, name: userName }, spec })
     const owner = userReference(user)
     await Promise.allSettled([claims.tie(email, owner), passwordStore.tie(userName, owner)]) // works without
     await store.users.seen(user, { timeoutMs: SEEN_WITHIN_MS })
@@ -92,7 +95,7 @@ export function accounts(options: AccountsOptions): Accounts {
       }
     },
 
-    async change(user, { email, name }) {
+    async change(user, { email, name }, check) {
       const { name: userName } = user.metadata
       const old = user.spec.email
       const moves = email !== undefined && comparableEmail(email) !== comparableEmail(old)
@@ -100,7 +103,10 @@ export function accounts(options: AccountsOptions): Accounts {
       const spec = { ...(email !== undefined && { email }), ...(name !== undefined && { displayName: name }) }
       const fields = Object.keys(spec).map((field) => ['spec', field])
       try {
-        const changed = await change(client, userKind, user, () => ({ spec, fields }))
+        const changed = await change(client, userKind, user, (current) => {
+          check?.(current)
+          return { spec, fields }
+        })
         if (moves) await Promise.allSettled([claims.tie(email, userReference(user)), claims.release(old, userName)])
         await store.users.seen(changed, { timeoutMs: SEEN_WITHIN_MS })
         return changed

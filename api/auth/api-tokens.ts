@@ -56,11 +56,20 @@ const said = {
     ko: 'API 토큰으로는 할 수 없습니다. 로그인한 뒤 시도하십시오.',
     en: 'An API token may not do this: log in first.',
   },
+  heldToWorkspace: {
+    ko: '이 토큰은 한 워크스페이스에만 쓸 수 있습니다.',
+    en: 'This token is for one workspace only.',
+  },
   tooMany: {
     ko: `API 토큰은 사용자당 ${MAX_TOKENS_PER_USER}개까지 만들 수 있습니다. 쓰지 않는 토큰을 삭제하십시오.`,
     en: `A user may have ${MAX_TOKENS_PER_USER} API tokens: delete some that are not used.`,
   },
 } as const satisfies Record<string, Message>
+
+/** Throws `FORBIDDEN` for a token that is held to one workspace. */
+export function requireWholeAccount({ session }: Caller): void {
+  if (session.spec.workspace !== undefined) throw new ApiError('FORBIDDEN', said.heldToWorkspace)
+}
 
 /** Throws `FORBIDDEN` for the bearer of an API token. */
 export function requireLogin({ session }: Caller): void {

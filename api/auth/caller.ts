@@ -9,7 +9,7 @@ export interface Caller {
   readonly id: string
   /** The User object's name. */
   readonly name: string
-  /** Administrator of the installation. */
+  /** Administrator of the installation, with a token that is not held to one workspace. */
   readonly isAdmin: boolean
   /** Those of the identity provider's groups that the operator lets through. */
   readonly groups: readonly string[]
@@ -19,5 +19,12 @@ const noGroups: readonly string[] = []
 
 export function callerOf(user: User, session: Session): Caller {
   const { uid: id, name } = user.metadata
-  return { user, session, id, name, isAdmin: user.spec.admin, groups: session.spec.groups ?? noGroups }
+  return {
+    user,
+    session,
+    id,
+    name,
+    isAdmin: user.spec.admin && session.spec.workspace === undefined,
+    groups: session.spec.groups ?? noGroups,
+  }
 }

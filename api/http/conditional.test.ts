@@ -1,8 +1,9 @@
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
+import { KubeError } from '../../kube/kube-error.ts'
 import type { ApiError } from './api-error.ts'
 import type { ApiEnv, Call } from './call.ts'
-import { requireMatch, unchanged, versionPrecondition } from './conditional.ts'
+import { deleteSeen, requireMatch, unchanged } from './conditional.ts'
 
 const object = { metadata: { name: 'a', uid: 'u', resourceVersion: '42', creationTimestamp: '' } }
 
@@ -14,12 +15,25 @@ async function answer(method: 'GET' | 'PUT' | 'DELETE', headers: Record<string, 
     return next()
   })
   app.onError((error, context) => context.text('', (error as ApiError).status, { ...(error as ApiError).headers }))
-  app.get('/', (context) => unchanged(context, object) ?? context.text('all of it', 200, context.var.call.headers))
+  app.get(
+    '/',
+    (context) =>
+      (unchanged(context, object) as unknown as Response | undefined) ??
+      context.text('all of it', 200, context.var.call.headers),
+  )
   app.put('/', (context) => {
     requireMatch(context, object)
     return context.text('changed')
   })
-  app.delete('/', (context) => context.json(versionPrecondition(context, object)))
+  app.delete('/', async (context) => {
+    let asked: unknown
+    await deleteSeen(context, object, async (preconditions) => {
+      asked = preconditions
+      const seen = preconditions.resourceVersion ?? object.metadata.resourceVersion
+      if (seen !== object.metadata.resourceVersion) throw new KubeError('no', { status: 409, reason: 'Conflict' })
+    })
+    return context.json(asked)
+  })
   const response = await app.request('/', { method, headers })
   return { status: response.status, etag: response.headers.get('etag'), text: await response.text() }
 }
@@ -44,10 +58,13 @@ describe('conditional requests', () => {
     }
   })
 
-  it('let Kubernetes hold a delete to the version that was seen', async () => {
-    expect((await answer('DELETE', {})).text).toBe('{}')
-    expect((await answer('DELETE', { 'if-match': '*' })).text).toBe('{}')
-    expect((await answer('DELETE', { 'if-match': '"42"' })).text).toBe('{"resourceVersion":"42"}')
-    expect((await answer('DELETE', { 'if-match': '"41"' })).status).toBe(412)
+  it('let Kubernetes hold a delete to the version that was seen, whatever is known here', async () => {
+    expect((await answer('DELETE', {})).text).toBe('{"uid":"u"}')
+    expect((await answer('DELETE', { 'if-match': '*' })).text).toBe('{"uid":"u"}')
+    expect((await answer('DELETE', { 'if-match': '"42"' })).text).toBe('{"uid":"u","resourceVersion":"42"}')
+    expect((await answer('DELETE', { 'if-match': '"7", "42"' })).text).toBe('{"uid":"u","resourceVersion":"42"}')
+    for (const seen of ['"41"', '"43"', 'W/"42"', '']) {
+      expect((await answer('DELETE', { 'if-match': seen })).status).toBe(412)
+    }
   })
 })

@@ -7,6 +7,8 @@
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-13
  */
+import type { TypedResponse } from 'hono'
+import { isConflict, isNotFound } from '../../kube/kube-error.ts'
 import type { KubeObject } from '../../kube/resource.ts'
 import type { Message } from '../language/messages.ts'
 import { ApiError } from './api-error.ts'
@@ -27,11 +29,16 @@ export function tag(context: ApiContext, object: Versioned): void {
 }
 
 /** 304 for a caller who has this version already; `undefined` for everybody else. Tags the answer either way. */
-export function unchanged(context: ApiContext, object: Versioned): Response | undefined {
+export function unchanged(context: ApiContext, object: Versioned): TypedResponse<never, 200, 'json'> | undefined {
   tag(context, object)
   const known = context.req.raw.headers.get('if-none-match')
   if (known === null || !names(known, etagOf(object), { weakly: true })) return undefined
-  return new Response(null, { status: 304, headers: context.var.call.headers })
+  // A 304 stands for the very answer that the route declares.
+  return new Response(null, { status: 304, headers: context.var.call.headers }) as unknown as TypedResponse<
+    never,
+    200,
+    'json'
+  >
 }
 
 /** Throws `PRECONDITION_FAILED` when the caller has seen another version than `current`. */
@@ -41,11 +48,26 @@ export function requireMatch(context: ApiContext, current: Versioned): void {
   throw new ApiError('PRECONDITION_FAILED', said.changed, { headers: { etag: etagOf(current) } })
 }
 
-/** For a write that Kubernetes itself is to make conditional: only this version, if the caller asked for one. */
-export function versionPrecondition(context: ApiContext, current: Versioned): { readonly resourceVersion?: string } {
-  requireMatch(context, current)
-  const wanted = context.req.raw.headers.get('if-match')
-  return wanted === null || wanted.trim() === '*' ? {} : { resourceVersion: current.metadata.resourceVersion }
+/**
+ * Deletes the object, and only in the version that the caller has seen, if they say which. Kubernetes itself checks that, so it
+ * holds whatever the cache shows. What is gone already is no error.
+ */
+export async function deleteSeen(
+  context: ApiContext,
+  current: Versioned,
+  remove: (preconditions: { readonly uid: string; readonly resourceVersion?: string }) => Promise<void>,
+): Promise<void> {
+  const wanted = context.req.raw.headers.get('if-match')?.trim() ?? '*'
+  const one = /^"(\d{1,30})"$/.exec(wanted)?.[1]
+  if (one === undefined) requireMatch(context, current)
+  const { uid, resourceVersion } = current.metadata
+  const version = wanted === '*' ? {} : { resourceVersion: one ?? resourceVersion }
+  try {
+    await remove({ uid, ...version })
+  } catch (error) {
+    if (isNotFound(error)) return
+    throw isConflict(error) && wanted !== '*' ? new ApiError('PRECONDITION_FAILED', said.changed) : error
+  }
 }
 
 function etagOf({ metadata }: Versioned): string {

@@ -6,15 +6,16 @@ import { keyOf } from '../../kube/resource.ts'
 import type { Facade } from '../facade.ts'
 import { ApiError } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
+import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts'
 import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
 import { createdAnswer, dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
 import { reference, time, uuid } from '../http/schemas.ts'
 import { validationError } from '../http/validation.ts'
+import { markOf, sayReplayed } from '../idempotency.ts'
 import { done, refused } from '../language/messages.ts'
 import { credentialData, credentialSchema } from '../shapes/credential.ts'
 import { keysSchema, type ProviderKeys, type SplitKeys, splitKeys } from '../shapes/credential-keys.ts'
-import { ignoringNotFound } from '../writes/as-caller.ts'
 import { makeCredential, replaceKeys } from '../writes/credential-writes.ts'
 
 const tags = ['Credentials']
@@ -62,12 +63,12 @@ function createCredentialRoute(providers: readonly ProviderKeys[]) {
   })
 }
 
-function putCredentialRoute(providers: readonly ProviderKeys[]) {
+function changeRoute(method: 'put' | 'patch', providers: readonly ProviderKeys[]) {
   const anyOf = [...new Set(providers.map(({ name }) => ({ $ref: `#/components/schemas/${name}Credentials` })))]
   const credentials = z.record(z.string(), z.unknown()).openapi({ anyOf })
   return createRoute({
     tags,
-    method: 'put',
+    method,
     path: '/credentials/{id}',
     summary: 'Replace the keys of a credential',
     request: { params, body: jsonBody(z.strictObject({ credentials })) },
@@ -75,9 +76,7 @@ function putCredentialRoute(providers: readonly ProviderKeys[]) {
   })
 }
 
-export function credentialRoutes(
-  facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'writableProviders'>,
-): ApiApp {
+export function credentialRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'writableProviders'>): ApiApp {
   const { store, access, asCaller, writableProviders } = facade
   const { credentials } = store
   const app = apiApp()
@@ -113,9 +112,12 @@ export function credentialRoutes(
     const provider = writableProviders.find(({ name }) => name === body.provider)
     if (provider === undefined) throw new Error(`no provider ${body.provider}`)
     const workspace = await access.workspace(caller, body.workspace_id, 'credential.edit')
-    const credential = await asCaller.inWorkspace(caller, workspace, (client, namespace) =>
-      makeCredential(client, { namespace, provider: provider.name, ...splitKeys(provider, body.credentials) }),
+    const mark = markOf(context, caller.id, body)
+    const made = await asCaller.inWorkspace(caller, workspace, (client, namespace) =>
+      makeCredential(client, { namespace, provider: provider.name, mark, ...splitKeys(provider, body.credentials) }),
     )
+    const credential = made.object
+    sayReplayed(context, made)
     about(context, credential)
     await credentials.seen(credential, { timeoutMs: SEEN_WITHIN_MS })
     return createdAnswer(context, credentialData(credential, workspace))
@@ -139,20 +141,24 @@ export function credentialRoutes(
   serve(app, getCredential, async (context) => {
     const { object, workspace } = await access.credential(callerIn(context), context.req.param('id'), 'credential.read')
     about(context, object)
-    return dataAnswer(context, credentialData(object, workspace))
+    return unchanged(context, object) ?? dataAnswer(context, credentialData(object, workspace))
   })
 
-  serve(app, putCredentialRoute(writableProviders), async (context) => {
-    const caller = callerIn(context)
-    const { object, workspace } = await access.credential(caller, context.req.param('id'), 'credential.edit')
-    about(context, object)
-    if (object.spec.source === 'Ambient') throw new ApiError('CONFLICT', refused.ambientCredential)
-    const keys = keysFor(object, context.req.valid('json').credentials)
-    const changed = await asCaller.inWorkspace(caller, workspace, (client) => replaceKeys(client, object, keys))
-    await credentials.seen(changed, { timeoutMs: SEEN_WITHIN_MS })
-    const { id, updated_at } = credentialData(changed, workspace)
-    return dataAnswer(context, { id, updated_at })
-  })
+  for (const method of ['put', 'patch'] as const)
+    serve(app, changeRoute(method, writableProviders), async (context) => {
+      const caller = callerIn(context)
+      const { object, workspace } = await access.credential(caller, context.req.param('id'), 'credential.edit')
+      about(context, object)
+      if (object.spec.source === 'Ambient') throw new ApiError('CONFLICT', refused.ambientCredential)
+      const keys = keysFor(object, context.req.valid('json').credentials)
+      const changed = await asCaller.inWorkspace(caller, workspace, (client) =>
+        replaceKeys(client, object, keys, (current) => requireMatch(context, current)),
+      )
+      await credentials.seen(changed, { timeoutMs: SEEN_WITHIN_MS })
+      tag(context, changed)
+      const { id, updated_at } = credentialData(changed, workspace)
+      return dataAnswer(context, { id, updated_at })
+    })
 
   serve(app, deleteCredential, async (context) => {
     const caller = callerIn(context)
@@ -165,7 +171,7 @@ export function credentialRoutes(
     const key = keyOf(object)
     const { uid } = object.metadata
     await asCaller.inWorkspace(caller, workspace, (client) =>
-      ignoringNotFound(client.delete(credentialKind, key, { preconditions: { uid } })),
+      deleteSeen(context, object, (preconditions) => client.delete(credentialKind, key, { preconditions })),
     )
     const isGone = (current: Credential | undefined) => current?.metadata.uid !== uid || isDeleting(current)
     await credentials.until(key, isGone, { timeoutMs: SEEN_WITHIN_MS })

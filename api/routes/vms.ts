@@ -4,19 +4,30 @@ import type { Credential } from '../../crds/credential.ts'
 import { providers } from '../../crds/fields.ts'
 import { type VM, vmKind, vmStates } from '../../crds/vm.ts'
 import type { Workspace } from '../../crds/workspace.ts'
-import { isAlreadyExists } from '../../kube/kube-error.ts'
-import { keyOf } from '../../kube/resource.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { isAlreadyExists, isNotFound } from '../../kube/kube-error.ts'
+import { keyOf, type ObjectKey } from '../../kube/resource.ts'
 import type { Facade } from '../facade.ts'
 import { ApiError } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
+import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts'
 import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
 import { createdAnswer, listAnswer, messageAnswer, textAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
 import { waitPreference } from '../http/preference.ts'
-import { dnsLabel, reference, text, uuid } from '../http/schemas.ts'
+import { dnsLabel, notEmpty, reference, text, uuid } from '../http/schemas.ts'
+import { createOnce, type IdempotencyMark, markedMetadata, markOf, sayReplayed } from '../idempotency.ts'
 import { done, type Message, refused } from '../language/messages.ts'
-import { type VMData, type VMDetail, vmData, vmDetailSchema, vmDetailText, vmSchema, vmStatus, vmText } from '../shapes/vm.ts'
-import { ignoringNotFound } from '../writes/as-caller.ts'
+import {
+  type VMData,
+  type VMDetail,
+  vmData,
+  vmDetailSchema,
+  vmDetailText,
+  vmSchema,
+  vmStatus,
+  vmText,
+} from '../shapes/vm.ts'
 import { change } from '../writes/change.ts'
 
 const tags = ['VMs']
@@ -83,6 +94,25 @@ function powerRoute(action: 'start' | 'stop', summary: string) {
   })
 }
 
+const patchVm = createRoute({
+  tags,
+  method: 'patch',
+  path: '/vms/{id}',
+  summary: 'Change a VM',
+  description:
+    'Another type takes effect when the VM is stopped; until then it is shown as wanted, and the VM goes on as it is.',
+  request: {
+    params,
+    body: jsonBody(
+      notEmpty({
+        instance_type: text({ min: 1, max: 64 }).optional(),
+        power: z.enum(['running', 'stopped']).optional(),
+      }),
+    ),
+  },
+  responses: { 200: data('The VM.', vmDetailSchema), ...failures },
+})
+
 const deleteVm = createRoute({
   tags,
   method: 'delete',
@@ -107,23 +137,49 @@ export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 
     const body = context.req.valid('json')
     const workspace = await access.workspace(caller, body.workspace_id, 'vm.edit')
     const waitMs = waitPreference(context.req.header('prefer'))
-    const vm = await asCaller.inWorkspace(caller, workspace, async (client, namespace) => {
-      const credential = await facade.credentialFor(caller, { workspace, namespace, ...body })
-      return client.create(vmKind, { metadata: { namespace, name: body.name }, spec: specOf(body, credential) })
-    }).catch((error: unknown) => {
-      throw isAlreadyExists(error) ? new ApiError('CONFLICT', refused.vmNameTaken(body.name)) : error
-    })
+    const mark = markOf(context, caller.id, body)
+    const made = await asCaller
+      .inWorkspace(caller, workspace, (client, namespace) => {
+        const metadata = { namespace, name: body.name, ...markedMetadata(mark) }
+        return createOnce({
+          mark,
+          find: () => madeEarlier(client, metadata, mark),
+          create: async () => {
+            const credential = await facade.credentialFor(caller, { workspace, namespace, ...body })
+            return client.create(vmKind, { metadata, spec: specOf(body, credential) })
+          },
+        })
+      })
+      .catch((error: unknown) => {
+        throw isAlreadyExists(error) ? new ApiError('CONFLICT', refused.vmNameTaken(body.name)) : error
+      })
+    const vm = made.object
+    sayReplayed(context, made)
     about(context, vm)
     await vms.seen(vm, { timeoutMs: SEEN_WITHIN_MS })
     if (waitMs > 0) await vms.until(keyOf(vm), isDecided, { timeoutMs: waitMs, signal: context.req.raw.signal })
     return createdAnswer(context, vmData(vms.byUid(vm.metadata.uid) ?? vm, workspace))
   })
 
+  /** Under the same key, whatever its name; or of this name, made on another replica a moment ago. */
+  async function madeEarlier(client: KubeClient, key: ObjectKey, mark: IdempotencyMark | undefined) {
+    const known = mark && vms.index('idempotency', mark.key)[0]
+    if (known !== undefined) return known
+    try {
+      return await client.get(vmKind, key)
+    } catch (error) {
+      if (isNotFound(error)) return undefined
+      throw error
+    }
+  }
+
   serve(app, listVms, async (context) => {
     const caller = callerIn(context)
     const { workspace_id, limit, offset, ...filter } = context.req.valid('query')
     const workspaces =
-      workspace_id === undefined ? store.workspacesOf(caller) : [await access.workspace(caller, workspace_id, 'vm.read')]
+      workspace_id === undefined
+        ? store.workspacesOf(caller)
+        : [await access.workspace(caller, workspace_id, 'vm.read')]
     const page = pageOf(matching(vmsOf(workspaces), filter), { limit, offset })
     const items = page.items.map(([vm, workspace]) => vmText(vm, workspace))
     return listAnswer<VMData>(context, { items, total: page.total })
@@ -140,7 +196,7 @@ export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 
     const held = access.vm(callerIn(context), context.req.param('id'), 'vm.read')
     const { object, workspace } = held instanceof Promise ? await held : held
     about(context, object)
-    return textAnswer<VMDetail>(context, vmDetailText(object, workspace))
+    return unchanged(context, object) ?? textAnswer<VMDetail>(context, vmDetailText(object, workspace))
   })
 
   async function setPower(context: ApiContext, id: string, powerState: 'Running' | 'Stopped', said: Message) {
@@ -149,6 +205,7 @@ export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 
     about(context, object)
     const changed = await asCaller.inWorkspace(caller, workspace, (client) =>
       change(client, vmKind, object, (current) => {
+        requireMatch(context, current)
         requirePower(current, powerState)
         if (current.spec.powerState === powerState) return undefined
         return { spec: { powerState }, fields: [['spec', 'powerState']] }
@@ -166,6 +223,29 @@ export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 
     setPower(context, context.req.param('id') ?? '', 'Stopped', done.vmStopped),
   )
 
+  serve(app, patchVm, async (context) => {
+    const caller = callerIn(context)
+    const { object, workspace } = await access.vm(caller, context.req.param('id'), 'vm.edit')
+    about(context, object)
+    const { instance_type: instanceType, power } = context.req.valid('json')
+    const powerState = power && ({ running: 'Running', stopped: 'Stopped' } as const)[power]
+    const spec = {
+      ...(instanceType !== undefined && { instanceType }),
+      ...(powerState !== undefined && { powerState }),
+    }
+    const fields = Object.keys(spec).map((field) => ['spec', field])
+    const changed = await asCaller.inWorkspace(caller, workspace, (client) =>
+      change(client, vmKind, object, (current) => {
+        requireMatch(context, current)
+        requirePower(current, powerState)
+        return { spec, fields }
+      }),
+    )
+    await vms.seen(changed, { timeoutMs: SEEN_WITHIN_MS })
+    tag(context, changed)
+    return textAnswer<VMDetail>(context, vmDetailText(changed, workspace))
+  })
+
   serve(app, deleteVm, async (context) => {
     const caller = callerIn(context)
     const { object, workspace } = await access.vm(caller, context.req.param('id'), 'vm.edit')
@@ -173,7 +253,7 @@ export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 
     const key = keyOf(object)
     const { uid } = object.metadata
     await asCaller.inWorkspace(caller, workspace, (client) =>
-      ignoringNotFound(client.delete(vmKind, key, { preconditions: { uid } })),
+      deleteSeen(context, object, (preconditions) => client.delete(vmKind, key, { preconditions })),
     )
     const isGone = (current: VM | undefined) => current?.metadata.uid !== uid || isDeleting(current)
     await vms.until(key, isGone, { timeoutMs: SEEN_WITHIN_MS })
@@ -223,7 +303,7 @@ function isDeleting({ metadata }: VM): boolean {
   return metadata.deletionTimestamp !== undefined
 }
 
-function requirePower(vm: VM, powerState: 'Running' | 'Stopped'): void {
+function requirePower(vm: VM, powerState: 'Running' | 'Stopped' | undefined): void {
   if (isDeleting(vm)) throw new ApiError('CONFLICT', refused.beingDeleted)
   if (powerState === 'Running' && vmStatus(vm) === 'terminated' && vm.spec.replacePolicy === 'Never') {
     throw new ApiError('CONFLICT', refused.vmTerminated)

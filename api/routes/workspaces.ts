@@ -3,16 +3,18 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { type Workspace, workspaceKind } from '../../crds/workspace.ts'
 import { getCondition } from '../../kube/conditions.ts'
 import { keyOf } from '../../kube/resource.ts'
+import { requireWholeAccount } from '../auth/api-tokens.ts'
 import type { Facade } from '../facade.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
+import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts'
 import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
 import { createdAnswer, dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
 import { pageOf, pageQuery } from '../http/pagination.ts'
 import { notEmpty, text, title, uuid } from '../http/schemas.ts'
+import { createOnce, markedMetadata, markedName, markOf, sayReplayed } from '../idempotency.ts'
 import { done } from '../language/messages.ts'
 import { generatedName } from '../names.ts'
 import { workspaceData, workspaceSchema } from '../shapes/workspace.ts'
-import { ignoringNotFound } from '../writes/as-caller.ts'
 import { change } from '../writes/change.ts'
 
 const tags = ['Workspaces']
@@ -47,17 +49,19 @@ const getWorkspace = createRoute({
   responses: { 200: data('The workspace.', workspaceSchema), ...failures },
 })
 
-const putWorkspace = createRoute({
-  tags,
-  method: 'put',
-  path: '/workspaces/{id}',
-  summary: 'Change a workspace',
-  request: { params, body: jsonBody(notEmpty({ name: name.optional(), description: description.optional() })) },
-  responses: {
-    200: data('The workspace.', workspaceSchema.pick({ id: true, name: true, description: true, updated_at: true })),
-    ...failures,
-  },
-})
+function changeRoute(method: 'put' | 'patch') {
+  return createRoute({
+    tags,
+    method,
+    path: '/workspaces/{id}',
+    summary: 'Change a workspace',
+    request: { params, body: jsonBody(notEmpty({ name: name.optional(), description: description.optional() })) },
+    responses: {
+      200: data('The workspace.', workspaceSchema.pick({ id: true, name: true, description: true, updated_at: true })),
+      ...failures,
+    },
+  })
+}
 
 const deleteWorkspace = createRoute({
   tags,
@@ -91,10 +95,20 @@ export function workspaceRoutes({ store, access, asCaller }: Pick<Facade, 'store
   serve(app, createWorkspace, async (context) => {
     const caller = callerIn(context)
     const wanted = context.req.valid('json')
-    const workspace = await asCaller.client(caller).create(workspaceKind, {
-      metadata: { name: generatedName(wanted.name, 'workspace') },
-      spec: { displayName: wanted.name, description: wanted.description ?? '', owner: caller.name },
+    requireWholeAccount(caller)
+    const mark = markOf(context, caller.id, wanted)
+    const name = markedName(mark, 'workspace', () => generatedName(wanted.name, 'workspace'))
+    const made = await createOnce({
+      mark,
+      find: () => access.workspaceNamed(name),
+      create: () =>
+        asCaller.client(caller).create(workspaceKind, {
+          metadata: { name, ...markedMetadata(mark) },
+          spec: { displayName: wanted.name, description: wanted.description ?? '', owner: caller.name },
+        }),
     })
+    const workspace = made.object
+    sayReplayed(context, made)
     about(context, workspace)
     await settled(workspace)
     return createdAnswer(context, workspaceData(workspace, users))
@@ -109,26 +123,31 @@ export function workspaceRoutes({ store, access, asCaller }: Pick<Facade, 'store
   serve(app, getWorkspace, async (context) => {
     const workspace = await access.workspace(callerIn(context), context.req.param('id'), 'workspace.read')
     about(context, workspace)
-    return dataAnswer(context, workspaceData(workspace, users))
+    return unchanged(context, workspace) ?? dataAnswer(context, workspaceData(workspace, users))
   })
 
-  serve(app, putWorkspace, async (context) => {
-    const caller = callerIn(context)
-    const workspace = await access.workspace(caller, context.req.param('id'), 'workspace.edit')
-    about(context, workspace)
-    const wanted = context.req.valid('json')
-    const spec = {
-      ...(wanted.name !== undefined && { displayName: wanted.name }),
-      ...(wanted.description !== undefined && { description: wanted.description }),
-    }
-    const fields = Object.keys(spec).map((field) => ['spec', field])
-    const changed = await asCaller.toWorkspace(caller, workspace, (client) =>
-      change(client, workspaceKind, workspace, () => ({ spec, fields })),
-    )
-    await workspaces.seen(changed, { timeoutMs: SEEN_WITHIN_MS })
-    const { id, name, description, updated_at } = workspaceData(changed, users)
-    return dataAnswer(context, { id, name, description, updated_at })
-  })
+  for (const method of ['put', 'patch'] as const)
+    serve(app, changeRoute(method), async (context) => {
+      const caller = callerIn(context)
+      const workspace = await access.workspace(caller, context.req.param('id'), 'workspace.edit')
+      about(context, workspace)
+      const wanted = context.req.valid('json')
+      const spec = {
+        ...(wanted.name !== undefined && { displayName: wanted.name }),
+        ...(wanted.description !== undefined && { description: wanted.description }),
+      }
+      const fields = Object.keys(spec).map((field) => ['spec', field])
+      const changed = await asCaller.toWorkspace(caller, workspace, (client) =>
+        change(client, workspaceKind, workspace, (current) => {
+          requireMatch(context, current)
+          return { spec, fields }
+        }),
+      )
+      await workspaces.seen(changed, { timeoutMs: SEEN_WITHIN_MS })
+      tag(context, changed)
+      const { id, name, description, updated_at } = workspaceData(changed, users)
+      return dataAnswer(context, { id, name, description, updated_at })
+    })
 
   serve(app, deleteWorkspace, async (context) => {
     const caller = callerIn(context)
@@ -136,7 +155,9 @@ export function workspaceRoutes({ store, access, asCaller }: Pick<Facade, 'store
     about(context, workspace)
     const { uid } = workspace.metadata
     await asCaller.toWorkspace(caller, workspace, (client) =>
-      ignoringNotFound(client.delete(workspaceKind, keyOf(workspace), { preconditions: { uid } })),
+      deleteSeen(context, workspace, (preconditions) =>
+        client.delete(workspaceKind, keyOf(workspace), { preconditions }),
+      ),
     )
     await workspaces.until(
       keyOf(workspace),

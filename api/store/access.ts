@@ -32,6 +32,8 @@ export interface Access {
   run(caller: Caller, id: string, action: WorkspaceAction): Promise<Held<TofuRun>>
   /** Asks again of the workspace as it is now in the cluster. Throws when the caller may not. */
   requireIn(workspace: Workspace, caller: Caller, action: WorkspaceAction): Promise<Workspace>
+  /** As the API server has it now, whoever asks. */
+  workspaceNamed(name: string): Promise<Workspace | undefined>
 }
 
 const SEEN_WITHIN_MS = 2_000
@@ -72,9 +74,13 @@ export function access(store: Store, client: KubeClient): Access {
   async function workspaceOf(namespace: string): Promise<Workspace | undefined> {
     const known = store.workspaceOfNamespace(namespace)
     if (known !== undefined) return known
+    const read = await workspaceNamed(namespace)
+    return read?.status?.namespace === namespace ? read : undefined
+  }
+
+  async function workspaceNamed(name: string): Promise<Workspace | undefined> {
     try {
-      const read = await client.get(workspaceKind, { name: namespace })
-      return read.status?.namespace === namespace ? read : undefined
+      return await client.get(workspaceKind, { name })
     } catch (error) {
       if (isNotFound(error)) return undefined
       throw error
@@ -83,6 +89,7 @@ export function access(store: Store, client: KubeClient): Access {
 
   return {
     requireIn,
+    workspaceNamed,
     async workspace(caller, id, action) {
       const workspace = await store.workspaceById(id)
       if (workspace === undefined || workspace.metadata.deletionTimestamp !== undefined) throw notFound()

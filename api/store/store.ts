@@ -6,6 +6,7 @@
  * names a Workspace after a namespace that is not theirs sees nothing of it.
  */
 import { type Credential, credentialKind } from '../../crds/credential.ts'
+import { labels } from '../../crds/names.ts'
 import { type Session, sessionKind } from '../../crds/session.ts'
 import { type TofuRun, tofuRunKind } from '../../crds/tofu-run.ts'
 import { type User, userKind } from '../../crds/user.ts'
@@ -78,6 +79,7 @@ export function store({ client, namespace, signal }: StoreOptions): Store {
   const vmChanges = changeLog<VM>()
   const vms = cache<VM>(client, vmKind, {
     ...options,
+    indexes: { idempotency: markOf },
     onChange: vmChanges.changed,
     onReflectorEvent: vmChanges.heard,
   })
@@ -115,7 +117,7 @@ export function store({ client, namespace, signal }: StoreOptions): Store {
       return workspace?.status?.namespace === name ? workspace : undefined
     },
     workspacesOf(caller) {
-      const candidates = caller.isAdmin
+      const candidates = caller.user.spec.admin
         ? workspaces.list()
         : new Set([
             ...workspaces.index('user', caller.name),
@@ -143,6 +145,12 @@ function usersOf({ spec }: Workspace): readonly string[] {
 
 function groupsOf({ spec }: Workspace): readonly string[] {
   return (spec.groups ?? []).map((member) => member.group)
+}
+
+/** What it was made under, if its POST carried an Idempotency-Key. */
+function markOf({ metadata }: VM): readonly string[] {
+  const mark = metadata.labels?.[labels.idempotency]
+  return mark === undefined ? [] : [mark]
 }
 
 /** A User whose deletion was asked for is gone, whatever finalizers still hold it. */

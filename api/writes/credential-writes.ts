@@ -10,8 +10,9 @@ import { type Credential, credentialKind } from '../../crds/credential.ts'
 import { apiVersion, labels, managedBy } from '../../crds/names.ts'
 import { secretType } from '../../kube/builtin-types.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { isUnavailable } from '../../kube/kube-error.ts'
-import { keyOf } from '../../kube/resource.ts'
+import { isAlreadyExists, isNotFound, isUnavailable } from '../../kube/kube-error.ts'
+import { keyOf, type ObjectKey } from '../../kube/resource.ts'
+import { type CreatedOnce, createOnce, type IdempotencyMark, markedMetadata, markedName } from '../idempotency.ts'
 import { generatedName, randomSuffix } from '../names.ts'
 import type { SplitKeys } from '../shapes/credential-keys.ts'
 import { ignoringNotFound } from './as-caller.ts'
@@ -20,33 +21,62 @@ import { change } from './change.ts'
 export interface NewCredential extends SplitKeys {
   readonly namespace: string
   readonly provider: string
+  readonly mark?: IdempotencyMark | undefined
 }
 
-export async function makeCredential(client: KubeClient, wanted: NewCredential): Promise<Credential> {
-  const { namespace, provider, secret, spec } = wanted
-  const name = generatedName(provider, provider)
+/** With a mark, a repetition finishes what an earlier request may have left without its Secret. */
+export async function makeCredential(client: KubeClient, wanted: NewCredential): Promise<CreatedOnce<Credential>> {
+  const { namespace, provider, secret, spec, mark } = wanted
+  const name = markedName(mark, provider, () => generatedName(provider, provider))
   const secretName = nextSecretName(name)
-  const credential = await client.create(credentialKind, {
-    metadata: { namespace, name },
-    spec: { ...spec, provider: provider as Credential['spec']['provider'], secretRef: { name: secretName } },
+  const made = await createOnce({
+    mark,
+    find: () => findCredential(client, { namespace, name }),
+    create: () =>
+      client.create(credentialKind, {
+        metadata: { namespace, name, ...markedMetadata(mark) },
+        spec: { ...spec, provider: provider as Credential['spec']['provider'], secretRef: { name: secretName } },
+      }),
   })
+  const credential = made.object
   try {
-    await makeSecret(client, credential, secretName, secret)
-    return credential
+    await makeSecret(client, credential, credential.spec.secretRef?.name ?? secretName, secret)
+    return made
   } catch (error) {
+    if (mark && isAlreadyExists(error)) return made
     await client.delete(credentialKind, keyOf(credential)).catch(() => undefined) // takes along a Secret that was made after all
     throw error
   }
 }
 
-/** @returns the Credential as it is afterwards */
-export async function replaceKeys(client: KubeClient, credential: Credential, keys: SplitKeys): Promise<Credential> {
+/** One that is being deleted is nobody's answer. */
+async function findCredential(client: KubeClient, key: ObjectKey): Promise<Credential | undefined> {
+  try {
+    const credential = await client.get(credentialKind, key)
+    return credential.metadata.deletionTimestamp === undefined ? credential : undefined
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
+/**
+ * @param check may throw; it sees the Credential as it is right before it is changed
+ * @returns the Credential as it is afterwards
+ */
+export async function replaceKeys(
+  client: KubeClient,
+  credential: Credential,
+  keys: SplitKeys,
+  check: (current: Credential) => void,
+): Promise<Credential> {
   const { namespace = '' } = credential.metadata
   const name = nextSecretName(credential.metadata.name)
   await makeSecret(client, credential, name, keys.secret)
   let previous: string | undefined
   try {
     const changed = await change(client, credentialKind, credential, (current) => {
+      check(current)
       previous = current.spec.secretRef?.name
       return { spec: { ...keys.spec, secretRef: { name } }, fields: [['spec', 'secretRef']] }
     })
@@ -78,6 +108,8 @@ async function makeSecret(
       ownerReferences: [{ apiVersion, kind: 'Credential', name: credentialName, uid }],
     },
     type: 'Opaque',
-    data: Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
+    data: Object.fromEntries(
+      Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString('base64')]),
+    ),
   })
 }
