@@ -113,8 +113,15 @@ export function credentialRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCa
     if (provider === undefined) throw new Error(`no provider ${body.provider}`)
     const workspace = await access.workspace(caller, body.workspace_id, 'credential.edit')
     const mark = markOf(context, caller.id, body)
+    const earlier = mark && credentials.index('idempotency', mark.key)[0]
     const made = await asCaller.inWorkspace(caller, workspace, (client, namespace) =>
-      makeCredential(client, { namespace, provider: provider.name, mark, ...splitKeys(provider, body.credentials) }),
+      makeCredential(client, {
+        namespace,
+        provider: provider.name,
+        mark,
+        earlier,
+        ...splitKeys(provider, body.credentials),
+      }),
     )
     const credential = made.object
     sayReplayed(context, made)

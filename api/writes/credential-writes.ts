@@ -22,16 +22,18 @@ export interface NewCredential extends SplitKeys {
   readonly namespace: string
   readonly provider: string
   readonly mark?: IdempotencyMark | undefined
+  /** What was made under that mark, wherever; as far as is known here. */
+  readonly earlier?: Credential | undefined
 }
 
 /** With a mark, a repetition finishes what an earlier request may have left without its Secret. */
 export async function makeCredential(client: KubeClient, wanted: NewCredential): Promise<CreatedOnce<Credential>> {
-  const { namespace, provider, secret, spec, mark } = wanted
+  const { namespace, provider, secret, spec, mark, earlier } = wanted
   const name = markedName(mark, provider, () => generatedName(provider, provider))
   const secretName = nextSecretName(name)
   const made = await createOnce({
     mark,
-    find: () => findCredential(client, { namespace, name }),
+    find: async () => earlier ?? findCredential(client, { namespace, name }),
     create: () =>
       client.create(credentialKind, {
         metadata: { namespace, name, ...markedMetadata(mark) },
