@@ -8,7 +8,7 @@
  */
 import { type User, userKind } from '../../crds/user.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { isAlreadyExists, isUnavailable } from '../../kube/kube-error.ts'
+import { isAlreadyExists, isNotFound, isUnavailable } from '../../kube/kube-error.ts'
 import { type DraftMeta, keyOf } from '../../kube/resource.ts'
 import { comparableEmail } from '../installation-objects.ts'
 import { randomSuffix } from '../names.ts'
@@ -44,6 +44,8 @@ export interface Accounts {
   /** Sessions are dead and the address is free when this resolves. */
   remove(user: User): Promise<void>
   newUserName(): string
+  /** As the API server has it now: one made on another replica a moment ago is there. Not one that is being deleted. */
+  named(userName: string): Promise<User | undefined>
 }
 
 export interface AccountsOptions {
@@ -83,6 +85,16 @@ export function accounts(options: AccountsOptions): Accounts {
 
   return {
     newUserName,
+
+    async named(userName) {
+      try {
+        const user = await client.get(userKind, { name: userName })
+        return isGone(user) ? undefined : user
+      } catch (error) {
+        if (isNotFound(error)) return undefined
+        throw error
+      }
+    },
 
     async register(account, userName = newUserName()) {
       const hash = account.password === undefined ? undefined : await passwords.hash(account.password)

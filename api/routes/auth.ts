@@ -1,13 +1,14 @@
 /** Registering, logging in and out. */
 import { createRoute, z } from '@hono/zod-openapi'
 import { wholeSeconds } from '../../kube/conditions.ts'
-import { callerIn } from '../http/call.ts'
-import { createdAnswer, dataAnswer, messageAnswer } from '../http/envelope.ts'
-import { ApiError } from '../http/api-error.ts'
-import { apiApp, type ApiApp, data, failures, jsonBody, message, serve } from '../http/define-route.ts'
-import { email, password, time, title } from '../http/schemas.ts'
-import { done, refused } from '../language/messages.ts'
 import type { Facade } from '../facade.ts'
+import { ApiError } from '../http/api-error.ts'
+import { callerIn } from '../http/call.ts'
+import { type ApiApp, apiApp, data, failures, jsonBody, message, serve } from '../http/define-route.ts'
+import { createdAnswer, dataAnswer, messageAnswer } from '../http/envelope.ts'
+import { email, password, time, title } from '../http/schemas.ts'
+import { createOnce, markedMetadata, markedName, markOf, sayReplayed } from '../idempotency.ts'
+import { done, refused } from '../language/messages.ts'
 import { userSummary, userSummarySchema } from '../shapes/user.ts'
 
 const tags = ['Auth']
@@ -32,7 +33,10 @@ const login = createRoute({
   // What was good enough to register with may be longer or shorter than today's rule.
   request: { body: jsonBody(z.strictObject({ email: z.string().max(254), password: z.string().max(1024) })) },
   responses: {
-    200: data('A token, to be sent as `Authorization: Bearer`.', z.object({ token: z.string(), expires_at: time, user: userSummarySchema })),
+    200: data(
+      'A token, to be sent as `Authorization: Bearer`.',
+      z.object({ token: z.string(), expires_at: time, user: userSummarySchema }),
+    ),
     ...failures,
   },
 })
@@ -50,7 +54,18 @@ export function authRoutes(facade: Pick<Facade, 'registration' | 'accounts' | 'l
 
   serve(app, register, async (context) => {
     if (facade.registration === 'closed') throw new ApiError('FORBIDDEN', refused.registrationClosed)
-    const user = await facade.accounts.register(context.req.valid('json'))
+    const account = context.req.valid('json')
+    const { accounts } = facade
+    // Without the password: no digest of one is kept anywhere but by Argon2.
+    const mark = markOf(context, 'nobody', { email: account.email, name: account.name })
+    const userName = markedName(mark, 'u', accounts.newUserName)
+    const made = await createOnce({
+      mark,
+      find: () => accounts.named(userName),
+      create: () => accounts.register({ ...account, metadata: markedMetadata(mark) }, userName),
+    })
+    sayReplayed(context, made)
+    const user = made.object
     const { call } = context.var
     call.object = { resource: 'users', id: user.metadata.uid, name: user.metadata.name }
     return createdAnswer(context, { ...userSummary(user), created_at: user.metadata.creationTimestamp })

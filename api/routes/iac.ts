@@ -3,7 +3,9 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { type TofuCommand, type TofuRun, tofuCommands, tofuRunKind } from '../../crds/tofu-run.ts'
 import type { Workspace } from '../../crds/workspace.ts'
 import { configMapType } from '../../kube/builtin-types.ts'
-import { keyOf } from '../../kube/resource.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { isNotFound } from '../../kube/kube-error.ts'
+import { keyOf, type ObjectKey } from '../../kube/resource.ts'
 import type { Facade } from '../facade.ts'
 import { ApiError } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
@@ -11,6 +13,7 @@ import { type ApiApp, apiApp, data, failures, jsonBody, list, serve } from '../h
 import { createdAnswer, dataAnswer, listAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
 import { dnsLabel, reference, text, uuid } from '../http/schemas.ts'
+import { createOnce, type IdempotencyMark, markedMetadata, markedName, markOf, sayReplayed } from '../idempotency.ts'
 import type { Message } from '../language/messages.ts'
 import { followOutput } from '../live/run-output.ts'
 import { generatedName } from '../names.ts'
@@ -141,25 +144,47 @@ export function iacRoutes({ store, access, asCaller }: Pick<Facade, 'store' | 'a
     return piecesInOrder(items)
   }
 
+  /** Under the same key, wherever; or of this name, made on another replica a moment ago. */
+  async function madeEarlier(client: KubeClient, key: ObjectKey, mark: IdempotencyMark | undefined) {
+    const known = mark && runs.index('idempotency', mark.key)[0]
+    if (known !== undefined) return known
+    try {
+      return await client.get(tofuRunKind, key)
+    } catch (error) {
+      if (isNotFound(error)) return undefined
+      throw error
+    }
+  }
+
   for (const command of tofuCommands) {
     serve(app, makeRoute(command), async (context) => {
       const caller = callerIn(context)
-      const { workspace_id, config, stack, variables, approval } = context.req.valid('json')
+      const body = context.req.valid('json')
+      const { workspace_id, config, stack, variables, approval } = body
+      const mark = markOf(context, caller.id, body)
       const workspace = await access.workspace(caller, workspace_id, 'run.make')
-      const run = await asCaller.inWorkspace(caller, workspace, (client, namespace) => {
+      const made = await asCaller.inWorkspace(caller, workspace, (client, namespace) => {
         const credentialRefs = credentialsFor(namespace)
-        return client.create(tofuRunKind, {
-          metadata: { namespace, name: generatedName(command, command) },
-          spec: {
-            command,
-            source: { inline: { 'main.tf': config } },
-            ...(stack !== undefined && { stack }),
-            ...(variables !== undefined && { variables }),
-            ...(credentialRefs.length > 0 && { credentialRefs }),
-            approval: { mode: approval === 'manual' ? 'Manual' : 'Auto' },
-          },
+        const name = markedName(mark, command, () => generatedName(command, command))
+        return createOnce({
+          mark,
+          find: () => madeEarlier(client, { namespace, name }, mark),
+          create: () =>
+            client.create(tofuRunKind, {
+              metadata: { namespace, name, ...markedMetadata(mark) },
+              spec: {
+                command,
+                source: { inline: { 'main.tf': config } },
+                ...(stack !== undefined && { stack }),
+                ...(variables !== undefined && { variables }),
+                ...(credentialRefs.length > 0 && { credentialRefs }),
+                approval: { mode: approval === 'manual' ? 'Manual' : 'Auto' },
+              },
+            }),
         })
       })
+      const run = made.object
+      sayReplayed(context, made)
       about(context, run)
       await runs.seen(run, { timeoutMs: SEEN_WITHIN_MS })
       return createdAnswer(context, shown(run, workspace))

@@ -84,7 +84,7 @@ export function store({ client, namespace, signal }: StoreOptions): Store {
     onReflectorEvent: vmChanges.heard,
   })
   const credentials = cache<Credential>(client, credentialKind, { ...options, indexes: { idempotency: markOf } })
-  const runs = cache<TofuRun>(client, tofuRunKind, options)
+  const runs = cache<TofuRun>(client, tofuRunKind, { ...options, indexes: { idempotency: markOf } })
   const users = cache<User>(client, userKind, {
     ...options,
     indexes: { email: (user) => [comparableEmail(user.spec.email)] },
@@ -148,7 +148,7 @@ function groupsOf({ spec }: Workspace): readonly string[] {
 }
 
 /** What it was made under, if its POST carried an Idempotency-Key. */
-function markOf({ metadata }: VM | Credential): readonly string[] {
+function markOf({ metadata }: VM | Credential | TofuRun): readonly string[] {
   const mark = metadata.labels?.[labels.idempotency]
   return mark === undefined ? [] : [mark]
 }

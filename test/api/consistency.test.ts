@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Installation, startInstallation } from '../contract/installation.ts'
-import { type Answer, type Person, until } from '../contract/rest.ts'
+import { type Answer, type Person, rest, until } from '../contract/rest.ts'
 
 let installation: Installation
 let elsewhere: string
@@ -166,6 +166,35 @@ describe('Idempotency-Key', () => {
       'json',
     )
     expect(Buffer.from(JSON.parse(secret).data.secret_key, 'base64').toString()).toBe('the-very-secret')
+  })
+
+  it('makes one account, also for those who ask twice at once', async () => {
+    const headers = key()
+    const body = { email: `once-${crypto.randomUUID()}@example.com`, password: 'correct horse', name: 'Once' }
+    const register = (url: string, more = {}) =>
+      rest(url).post('/api/v1/auth/register', { body: { ...body, ...more }, headers })
+    const answers = await Promise.all(installation.urls.map((url) => register(url)))
+    const later = await register(elsewhere)
+
+    expect([...answers, later].map(({ status }) => status)).toEqual([201, 201, 201])
+    expect(new Set([...answers, later].map((answer) => answer.body.data.id)).size).toBe(1)
+    expect((await register(elsewhere, { name: 'Other' })).status).toBe(409)
+    expect((await rest(installation.url).post('/api/v1/auth/register', { body })).status).toBe(409)
+    const { email, password } = body
+    expect((await rest(elsewhere).post('/api/v1/auth/login', { body: { email, password } })).status).toBe(200)
+  })
+
+  it('makes one execution', async () => {
+    const headers = key()
+    const body = { workspace_id: workspace, config: 'output "a" { value = 1 }' }
+    const answers = await Promise.all(
+      [alice, alice.at(elsewhere)].map((who) => who.post('/api/v1/iac/plan', { body, headers })),
+    )
+
+    expect(answers.map(({ status }) => status)).toEqual([201, 201])
+    expect(answers[0]?.body.data.id).toBe(answers[1]?.body.data.id)
+    expect((await alice.post('/api/v1/iac/plan', { body: { ...body, config: '' }, headers })).status).toBe(400)
+    expect((await alice.post('/api/v1/iac/plan', { body: { ...body, config: '# other' }, headers })).status).toBe(409)
   })
 
   it('is one caller’s own: another with the same key makes another thing', async () => {

@@ -33,7 +33,7 @@ export function oidcDesk({ client, namespace, accounts, settings }: OidcDeskOpti
     singleUse: singleUse({ client, namespace }),
     signIn: signIn({
       identities: identities({ client, namespace }),
-      accounts: signInAccounts(client, accounts),
+      accounts: signInAccounts(accounts),
     }),
   }
 }

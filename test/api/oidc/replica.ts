@@ -57,7 +57,7 @@ export async function startReplica(cluster: Cluster, around = (client: KubeClien
     client,
     accounts: people,
     identities: claims,
-    signIn: signIn({ identities: claims, accounts: signInAccounts(client, people) }),
+    signIn: signIn({ identities: claims, accounts: signInAccounts(people) }),
     async [Symbol.asyncDispose]() {
       stop.abort()
       await objects.done
