@@ -61,7 +61,10 @@ export async function httpServer(app: ApiApp, options: HttpServerOptions): Promi
     if (status === 500) options.onError(error)
     const [code, said] = status === 400 ? malformed.other : (['INTERNAL_ERROR', refused.internal('-')] as const)
     options.onMalformed?.(status, '')
-    return new Response(errorBody(code, said, options.locale), { status, headers: { 'content-type': 'application/json' } })
+    return new Response(errorBody(code, said, options.locale), {
+      status,
+      headers: { 'content-type': 'application/json' },
+    })
   }
 
   function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
@@ -84,9 +87,11 @@ export async function httpServer(app: ApiApp, options: HttpServerOptions): Promi
     async close(graceMs) {
       stopping = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeIdleConnections()
+      // Again and again: what answered before the stop has promised its client to keep the connection.
+      const idle = setInterval(() => server.closeIdleConnections(), 50)
       const timer = setTimeout(() => server.closeAllConnections(), graceMs)
       await closed
+      clearInterval(idle)
       clearTimeout(timer)
     },
   }
