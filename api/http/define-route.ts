@@ -2,12 +2,12 @@
  * How a route is declared: once, by zod, for the validator, for the types of its handler and for `/openapi.json`.
  *
  * What this adds to `@hono/zod-openapi`: a body is read by `readJsonBody` first; what does not validate is thrown, and
- * answered where every error is; and path parameters are documented but not validated, because an id that is no
- * UUID is simply one that does not exist.
+ * answered where every error is; path parameters are documented but not validated, because an id that is no
+ * UUID is simply one that does not exist; and so are headers, of which each has its own reader.
  */
 import { OpenAPIHono, type RouteConfig, type RouteHandler, z } from '@hono/zod-openapi'
-import type { ApiEnv } from './call.ts'
 import { type ErrorCode, errorCodes } from './api-error.ts'
+import type { ApiEnv } from './call.ts'
 import { readJsonBody } from './request-body.ts'
 import { validationError } from './validation.ts'
 
@@ -17,17 +17,25 @@ export function apiApp(): ApiApp {
   return new OpenAPIHono<ApiEnv>({
     defaultHook: (result) => {
       // zod-validator adds the input to what safeParse gives, but types only the schema's output
-      if (!result.success) throw validationError(result.error, (result as { data?: unknown }).data, wholes[result.target])
+      if (!result.success)
+        throw validationError(result.error, (result as { data?: unknown }).data, wholes[result.target])
     },
   })
 }
 
-const wholes = { json: 'body', query: 'query', param: 'path', header: 'header', cookie: 'cookie', form: 'body' } as const
+const wholes = {
+  json: 'body',
+  query: 'query',
+  param: 'path',
+  header: 'header',
+  cookie: 'cookie',
+  form: 'body',
+} as const
 
 /** Adds a route to the app and to the document. `context.req.param()` gives its path parameters. */
 export function serve<R extends RouteConfig>(app: ApiApp, route: R, handler: RouteHandler<R, ApiEnv>): void {
   app.openAPIRegistry.registerPath(route)
-  const { params: _documented, ...validated } = route.request ?? {}
+  const { params: _documented, headers: _read, ...validated } = route.request ?? {}
   const middleware = validated.body === undefined ? [] : [readJsonBody]
   app.openapi({ ...route, request: validated, hide: true, middleware } as unknown as R, handler)
 }
@@ -44,7 +52,9 @@ export function data<S extends z.ZodType>(description: string, schema: S) {
 
 /** One page of a list. */
 export function list<S extends z.ZodType>(description: string, item: S) {
-  const headers = { 'X-Total-Count': { description: 'How many there are in all.', schema: { type: 'integer' as const } } }
+  const headers = {
+    'X-Total-Count': { description: 'How many there are in all.', schema: { type: 'integer' as const } },
+  }
   return { ...data(description, z.array(item)), headers } as const
 }
 
@@ -62,14 +72,34 @@ const failure = z
       message: z.string(),
       details: z
         .object({
-          fields: z.record(z.string(), z.string()).openapi({ description: 'By path: what is wrong, what would be right.' }),
+          fields: z
+            .record(z.string(), z.string())
+            .openapi({ description: 'By path: what is wrong, what would be right.' }),
         })
         .optional(),
     }),
   })
   .openapi('Failure')
 
-/** Every route may answer so; the codes tell the cases apart. */
+function refusal(description: string) {
+  return { description, content: { 'application/json': { schema: failure } } } as const
+}
+
+/** Every route may answer so. Each by its status, so that a client made of the document can tell success from failure. */
 export const failures = {
-  default: { description: 'Refused or failed.', content: { 'application/json': { schema: failure } } },
+  400: refusal('`VALIDATION_ERROR`: the input did not validate.'),
+  401: refusal('`UNAUTHORIZED`: no, bad, expired or revoked credentials.'),
+  403: refusal('`FORBIDDEN`: known, but not allowed.'),
+  404: refusal('`NOT_FOUND`: not there, or not for the caller to know of.'),
+  408: refusal('`REQUEST_TIMEOUT`: the request did not arrive in time.'),
+  409: refusal('`CONFLICT`: it clashes with what exists.'),
+  412: refusal('`PRECONDITION_FAILED`: it has changed since the version that `If-Match` names.'),
+  413: refusal('`PAYLOAD_TOO_LARGE`: a body above 1 MiB.'),
+  415: refusal('`UNSUPPORTED_MEDIA_TYPE`: a body that is not JSON.'),
+  429: refusal('`TOO_MANY_REQUESTS`: wait as long as `Retry-After` says.'),
+  431: refusal('`HEADERS_TOO_LARGE`: more than 16 KiB of headers.'),
+  500: refusal('`INTERNAL_ERROR`: the server failed.'),
+  502: refusal('`BAD_GATEWAY`: a cloud or an identity provider did not answer as it should.'),
+  503: refusal('`SERVICE_UNAVAILABLE`: not now; `Retry-After` says when.'),
+  504: refusal('`GATEWAY_TIMEOUT`: a cloud or an identity provider did not answer in time.'),
 } as const

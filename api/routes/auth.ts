@@ -5,6 +5,7 @@ import type { Facade } from '../facade.ts'
 import { ApiError } from '../http/api-error.ts'
 import { callerIn } from '../http/call.ts'
 import { type ApiApp, apiApp, data, failures, jsonBody, message, serve } from '../http/define-route.ts'
+import { idempotencyKey } from '../http/documented-headers.ts'
 import { createdAnswer, dataAnswer, messageAnswer } from '../http/envelope.ts'
 import { email, password, time, title } from '../http/schemas.ts'
 import { createOnce, markedMetadata, markedName, markOf, sayReplayed } from '../idempotency.ts'
@@ -20,7 +21,7 @@ const register = createRoute({
   method: 'post',
   path: '/auth/register',
   summary: 'Make an account',
-  request: { body: jsonBody(z.strictObject({ email, password, name: title(128) })) },
+  request: { headers: idempotencyKey, body: jsonBody(z.strictObject({ email, password, name: title(128) })) },
   responses: { 201: data('The new user.', userSummarySchema.extend({ created_at: time })), ...failures },
 })
 

@@ -8,6 +8,7 @@ import { ApiError } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts'
 import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
+import { idempotencyKey, ifMatch, ifNoneMatch } from '../http/documented-headers.ts'
 import { createdAnswer, dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
 import { reference, time, uuid } from '../http/schemas.ts'
@@ -36,7 +37,7 @@ const getCredential = createRoute({
   method: 'get',
   path: '/credentials/{id}',
   summary: 'A credential',
-  request: { params },
+  request: { params, headers: ifNoneMatch },
   responses: { 200: data('The credential, without its secrets.', credentialSchema), ...failures },
 })
 
@@ -45,7 +46,7 @@ const deleteCredential = createRoute({
   method: 'delete',
   path: '/credentials/{id}',
   summary: 'Delete a credential that no VM uses',
-  request: { params },
+  request: { params, headers: ifMatch },
   responses: { 200: message('It is gone.'), ...failures },
 })
 
@@ -58,7 +59,10 @@ function createCredentialRoute(providers: readonly ProviderKeys[]) {
     method: 'post',
     path: '/credentials',
     summary: 'Make a credential',
-    request: { body: jsonBody(z.discriminatedUnion('provider', bodies as [(typeof bodies)[number]])) },
+    request: {
+      headers: idempotencyKey,
+      body: jsonBody(z.discriminatedUnion('provider', bodies as [(typeof bodies)[number]])),
+    },
     responses: { 201: data('The new credential.', credentialSchema), ...failures },
   })
 }
@@ -71,7 +75,7 @@ function changeRoute(method: 'put' | 'patch', providers: readonly ProviderKeys[]
     method,
     path: '/credentials/{id}',
     summary: 'Replace the keys of a credential',
-    request: { params, body: jsonBody(z.strictObject({ credentials })) },
+    request: { params, headers: ifMatch, body: jsonBody(z.strictObject({ credentials })) },
     responses: { 200: data('The credential.', z.object({ id: uuid, updated_at: time })), ...failures },
   })
 }

@@ -10,6 +10,7 @@ import type { Facade } from '../facade.ts'
 import { ApiError } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { type ApiApp, apiApp, data, failures, jsonBody, list, serve } from '../http/define-route.ts'
+import { idempotencyKey } from '../http/documented-headers.ts'
 import { createdAnswer, dataAnswer, listAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
 import { dnsLabel, reference, text, uuid } from '../http/schemas.ts'
@@ -49,7 +50,7 @@ function makeRoute(command: TofuCommand) {
     method: 'post',
     path: `/iac/${command}`,
     summary: summaries[command],
-    request: { body: jsonBody(runBody) },
+    request: { headers: idempotencyKey, body: jsonBody(runBody) },
     responses: { 201: data('The new execution.', runSchema), ...failures },
   })
 }

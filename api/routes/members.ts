@@ -57,7 +57,8 @@ export function memberRoutes({ store, access, asCaller }: Pick<Facade, 'store' |
 
   /** A workspace admin may add anybody whose id or address they know. */
   async function userOf(given: z.output<typeof newMember>): Promise<User> {
-    const user = given.email === undefined ? await store.userById(given.user_id ?? '') : store.usersByEmail(given.email)[0]
+    const user =
+      given.email === undefined ? await store.userById(given.user_id ?? '') : store.usersByEmail(given.email)[0]
     if (user === undefined || user.metadata.deletionTimestamp !== undefined) throw notFound()
     return user
   }
@@ -97,7 +98,11 @@ export function memberRoutes({ store, access, asCaller }: Pick<Facade, 'store' |
   return app
 }
 
-function withMember({ spec }: Workspace, { metadata }: User, role: (typeof workspaceRoles)[number]): Change | undefined {
+function withMember(
+  { spec }: Workspace,
+  { metadata }: User,
+  role: (typeof workspaceRoles)[number],
+): Change | undefined {
   const user = metadata.name
   if (spec.owner === user) throw new ApiError('CONFLICT', refused.ownerStays)
   const members = spec.members ?? []

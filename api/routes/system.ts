@@ -98,7 +98,11 @@ export function describe(app: ApiApp, version: string): void {
     document ??= JSON.stringify(
       app.getOpenAPI31Document({
         openapi: '3.1.0',
-        info: { title: 'SkyClust', version, description: 'Virtual machines and OpenTofu stacks as Kubernetes resources.' },
+        info: {
+          title: 'SkyClust',
+          version,
+          description: 'Virtual machines and OpenTofu stacks as Kubernetes resources.',
+        },
         security: [{ bearer: [] }],
       }),
     )
@@ -106,7 +110,8 @@ export function describe(app: ApiApp, version: string): void {
   })
   app.get('/docs', (context) =>
     context.html(documentationPage, 200, {
-      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
+      'content-security-policy':
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
     }),
   )
 }

@@ -7,10 +7,11 @@ import type { Facade } from '../facade.ts'
 import { invalidField, notFound } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
+import { idempotencyKey } from '../http/documented-headers.ts'
 import { createdAnswer, dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
 import { reference, title, uuid } from '../http/schemas.ts'
-import { idempotencyMark, sayReplayed } from '../idempotency.ts'
+import { markOf, sayReplayed } from '../idempotency.ts'
 import { sessionData, sessionSchema } from '../shapes/session.ts'
 
 const tags = ['Auth']
@@ -59,7 +60,7 @@ const makeToken = createRoute({
   description:
     'The token is shown this once. It may do no more than its user, within its scope, and cannot make or end sessions.',
   request: {
-    headers: z.object({ 'idempotency-key': z.string().optional() }),
+    headers: idempotencyKey,
     body: jsonBody(
       z.strictObject({
         name: title(128),
@@ -159,11 +160,7 @@ export function tokenRoutes(
       { ...wanted, workspace, expiresAt: endOf(expires_at, now()) },
       {
         origin: { userAgent: context.req.header('user-agent'), sourceAddress: context.var.call.sourceAddress },
-        mark: idempotencyMark(context.req.header('idempotency-key'), {
-          callerId: caller.id,
-          route: 'POST /api/v1/auth/tokens',
-          body: { ...wanted, workspace_id, expires_at },
-        }),
+        mark: markOf(context, caller.id, { ...wanted, workspace_id, expires_at }),
       },
     )
     const { metadata } = made.session

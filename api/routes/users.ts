@@ -9,6 +9,7 @@ import { ApiError, invalidField, notFound } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { requireMatch, tag, unchanged } from '../http/conditional.ts'
 import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
+import { ifMatch, ifNoneMatch } from '../http/documented-headers.ts'
 import { dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
 import { email, notEmpty, password, time, title } from '../http/schemas.ts'
@@ -32,7 +33,7 @@ const getUser = createRoute({
   method: 'get',
   path: '/users/{id}',
   summary: 'A user: oneself, or somebody with whom one shares a workspace',
-  request: { params },
+  request: { params, headers: ifNoneMatch },
   responses: { 200: data('The user.', userSchema), ...failures },
 })
 
@@ -46,6 +47,7 @@ function changeRoute(method: 'put' | 'patch') {
       'Only oneself or an administrator. A new password ends all other sessions of the user; to set one’s own, `current_password` is needed.',
     request: {
       params,
+      headers: ifMatch,
       body: jsonBody(
         notEmpty({
           name: title(128).optional(),
@@ -64,7 +66,7 @@ const deleteUser = createRoute({
   method: 'delete',
   path: '/users/{id}',
   summary: 'Delete a user who owns no workspace',
-  request: { params },
+  request: { params, headers: ifMatch },
   responses: { 200: message('The user is gone.'), ...failures },
 })
 

@@ -12,6 +12,7 @@ import { ApiError } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts'
 import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
+import { idempotencyKey, ifMatch, ifNoneMatch, prefer } from '../http/documented-headers.ts'
 import { createdAnswer, listAnswer, messageAnswer, textAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
 import { waitPreference } from '../http/preference.ts'
@@ -42,6 +43,7 @@ const createVm = createRoute({
   description:
     'Waits for the cloud to give the `instance_id`: 5 seconds, `Prefer: wait=N` up to 60, `Prefer: respond-async` not at all.',
   request: {
+    headers: idempotencyKey.extend(prefer.shape),
     body: jsonBody(
       z.strictObject({
         workspace_id: reference,
@@ -79,7 +81,7 @@ const getVm = createRoute({
   method: 'get',
   path: '/vms/{id}',
   summary: 'A VM',
-  request: { params },
+  request: { params, headers: ifNoneMatch },
   responses: { 200: data('The VM.', vmDetailSchema), ...failures },
 })
 
@@ -89,7 +91,7 @@ function powerRoute(action: 'start' | 'stop', summary: string) {
     method: 'post',
     path: `/vms/{id}/${action}`,
     summary,
-    request: { params },
+    request: { params, headers: ifMatch },
     responses: { 200: message('The wish is recorded.'), ...failures },
   })
 }
@@ -103,6 +105,7 @@ const patchVm = createRoute({
     'Another type takes effect when the VM is stopped; until then it is shown as wanted, and the VM goes on as it is.',
   request: {
     params,
+    headers: ifMatch,
     body: jsonBody(
       notEmpty({
         instance_type: text({ min: 1, max: 64 }).optional(),
@@ -118,7 +121,7 @@ const deleteVm = createRoute({
   method: 'delete',
   path: '/vms/{id}',
   summary: 'Delete a VM and terminate its instance',
-  request: { params },
+  request: { params, headers: ifMatch },
   responses: { 200: message('The wish is recorded; until the instance is gone the VM is `stopping`.'), ...failures },
 })
 

@@ -13,6 +13,7 @@ import type { Facade } from '../facade.ts'
 import { ApiError, type ErrorCode } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { type ApiApp, apiApp, failures, serve } from '../http/define-route.ts'
+import { lastEventId } from '../http/documented-headers.ts'
 import { uuid } from '../http/schemas.ts'
 import { type Message, refused } from '../language/messages.ts'
 import { eventStream, retryBytes } from '../live/event-stream.ts'
@@ -31,6 +32,7 @@ const watchVms = createRoute({
   method: 'get',
   path: '/vms/watch',
   summary: 'The VMs of all workspaces of the caller, and every change of them',
+  request: { headers: lastEventId },
   responses: { 200: stream, ...failures },
 })
 
@@ -39,7 +41,7 @@ const watchWorkspace = createRoute({
   method: 'get',
   path: '/workspaces/{id}/watch',
   summary: 'The VMs of a workspace, and every change of them',
-  request: { params: z.object({ id: uuid }) },
+  request: { params: z.object({ id: uuid }), headers: lastEventId },
   responses: { 200: stream, ...failures },
 })
 
@@ -80,15 +82,15 @@ export function watchRoutes(facade: Pick<Facade, 'store' | 'access' | 'live'>): 
     }
     if (req.raw.method === 'HEAD') return new Response(null, { headers })
 
-    const lastEventId = req.header('last-event-id')
-    await caughtUp(caller, positionOf(lastEventId), req.raw.signal)
+    const cutOffAt = req.header('last-event-id')
+    await caughtUp(caller, positionOf(cutOffAt), req.raw.signal)
     let listening: LiveListener | undefined
     const { sink, body } = eventStream({
       onReady: () => listening?.resume(),
       onGone: () => listening?.close(),
     })
     sink.write(retryBytes(Math.round(RETRY_MS.least + Math.random() * RETRY_MS.spread)))
-    listening = live.open({ watcher: watcherOf(store, caller, scope, call.locale), sink, lastEventId })
+    listening = live.open({ watcher: watcherOf(store, caller, scope, call.locale), sink, lastEventId: cutOffAt })
     return new Response(body, { headers })
   }
 

@@ -8,6 +8,7 @@ import type { Facade } from '../facade.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts'
 import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
+import { idempotencyKey, ifMatch, ifNoneMatch } from '../http/documented-headers.ts'
 import { createdAnswer, dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
 import { pageOf, pageQuery } from '../http/pagination.ts'
 import { notEmpty, text, title, uuid } from '../http/schemas.ts'
@@ -27,7 +28,7 @@ const createWorkspace = createRoute({
   method: 'post',
   path: '/workspaces',
   summary: 'Make a workspace; the caller owns it',
-  request: { body: jsonBody(z.strictObject({ name, description: description.optional() })) },
+  request: { headers: idempotencyKey, body: jsonBody(z.strictObject({ name, description: description.optional() })) },
   responses: { 201: data('The new workspace.', workspaceSchema), ...failures },
 })
 
@@ -45,7 +46,7 @@ const getWorkspace = createRoute({
   method: 'get',
   path: '/workspaces/{id}',
   summary: 'A workspace',
-  request: { params },
+  request: { params, headers: ifNoneMatch },
   responses: { 200: data('The workspace.', workspaceSchema), ...failures },
 })
 
@@ -55,7 +56,11 @@ function changeRoute(method: 'put' | 'patch') {
     method,
     path: '/workspaces/{id}',
     summary: 'Change a workspace',
-    request: { params, body: jsonBody(notEmpty({ name: name.optional(), description: description.optional() })) },
+    request: {
+      params,
+      headers: ifMatch,
+      body: jsonBody(notEmpty({ name: name.optional(), description: description.optional() })),
+    },
     responses: {
       200: data('The workspace.', workspaceSchema.pick({ id: true, name: true, description: true, updated_at: true })),
       ...failures,
@@ -68,7 +73,7 @@ const deleteWorkspace = createRoute({
   method: 'delete',
   path: '/workspaces/{id}',
   summary: 'Delete a workspace and all that is in it',
-  request: { params },
+  request: { params, headers: ifMatch },
   responses: { 200: message('It is no longer there; what was in it is being wound down.'), ...failures },
 })
 
