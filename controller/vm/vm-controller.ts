@@ -32,8 +32,11 @@ const realTime: VMControllerTime = { clock: systemClock, wallClock: Date.now, ra
 
 export type VMDependencies = Pick<
   KindDependencies,
-  'client' | 'events' | 'registry' | 'metrics' | 'log' | 'clusterUID' | 'owns' | 'accepts' | 'signal'
+  'client' | 'events' | 'clusterUID' | 'owns' | 'accepts' | 'signal'
 > & {
+  readonly registry: Pick<KindDependencies['registry'], 'access' | 'onChange'>
+  readonly metrics: Pick<KindDependencies['metrics'], 'observed'>
+  readonly log: Pick<KindDependencies['log'], 'warn'>
   readonly caches: Pick<KindDependencies['caches'], 'vms' | 'credentials'>
   readonly config: Pick<KindDependencies['config'], 'syncInterval' | 'orphans' | 'orphanGrace'>
 }
