@@ -79,13 +79,44 @@ describe('batcher', () => {
   })
 
   it('takes in what comes while it waits to be admitted', async () => {
-    const { batch, calls, time } = recording({ admit: () => time.sleep(500) })
+    const { batch, calls, time } = recording({
+      async admit(waiting) {
+        await time.sleep(500)
+        return waiting()
+      },
+    })
 
     const early = batch.add(1)
     const late = time.sleep(400).then(() => batch.add(2))
     await time.until(Promise.all([early, late]))
 
     expect(calls).toEqual([{ at: 550, items: [1, 2] }])
+  })
+
+  it('sends as many as it is granted, and the rest when more are', async () => {
+    const { batch, calls, time } = recording({ admit: async () => 2 })
+
+    await time.until(Promise.all([1, 2, 3, 4, 5].map((item) => batch.add(item))))
+
+    expect(calls.map(({ items }) => items)).toEqual([[1, 2], [3, 4], [5]])
+  })
+
+  it('lets one go who gives up while the call is out, and the call goes on for the others', async () => {
+    const { batch, time } = recording({
+      async run(items) {
+        await time.sleep(1_000)
+        return items.map((item) => ({ status: 'fulfilled', value: `done ${item}` }))
+      },
+    })
+    const giveUp = new AbortController()
+
+    const gaveUp = expect(batch.add(1, giveUp.signal)).rejects.toThrow('shutting down')
+    const stays = batch.add(2)
+    await time.until(time.sleep(500))
+    giveUp.abort(new Error('shutting down'))
+
+    await gaveUp
+    expect(await time.until(stays)).toBe('done 2')
   })
 
   it('never sends the item of one who gave up in time', async () => {

@@ -23,8 +23,8 @@ export interface BatcherOptions<Item, Result> {
   readonly quietMs?: number
   readonly maxWaitMs?: number
   readonly spacingMs?: number
-  /** Waits until a call may be made; never rejects. */
-  readonly admit?: () => Promise<void>
+  /** Waits until a call may be made, and gives how many of the items that then wait it may carry; never rejects. */
+  readonly admit?: (waiting: () => number) => Promise<number>
   /** Milliseconds from any origin; a test passes its own. */
   readonly now?: () => number
   readonly sleep?: Sleep
@@ -34,7 +34,6 @@ interface Waiter<Item, Result> {
   readonly item: Item
   readonly resolve: (result: Result) => void
   readonly reject: (reason: unknown) => void
-  readonly leave: () => void
 }
 
 interface Group<Item, Result> {
@@ -47,15 +46,14 @@ interface Group<Item, Result> {
 
 export function batcher<Item, Result>(options: BatcherOptions<Item, Result>): Batcher<Item, Result> {
   const { run, groupOf = () => '', maxItems, quietMs = 50, maxWaitMs = 1_000, spacingMs = 250 } = options
-  const { admit = async () => undefined, now = () => performance.now(), sleep = sleepMs } = options
+  const { admit = async (waiting) => waiting(), now = () => performance.now(), sleep = sleepMs } = options
   const groups = new Map<string, Group<Item, Result>>()
 
   async function serve(key: string, group: Group<Item, Result>): Promise<void> {
     while (group.waiting.size > 0) {
       await gather(group)
       if (group.waiting.size === 0) continue
-      await admit()
-      send(group)
+      send(group, await admit(() => Math.min(maxItems, group.waiting.size)))
       await unlessHurried(group, spacingMs)
     }
     groups.delete(key)
@@ -76,12 +74,9 @@ export function batcher<Item, Result>(options: BatcherOptions<Item, Result>): Ba
     await sleep(ms, hurry.signal).catch(() => undefined)
   }
 
-  function send(group: Group<Item, Result>): void {
-    const batch = [...group.waiting].slice(0, maxItems)
-    for (const waiter of batch) {
-      group.waiting.delete(waiter)
-      waiter.leave()
-    }
+  function send(group: Group<Item, Result>, size: number): void {
+    const batch = [...group.waiting].slice(0, size)
+    for (const waiter of batch) group.waiting.delete(waiter)
     group.firstAt = now() // what is left over begins to wait anew
     if (batch.length === 0) return
     run(batch.map(({ item }) => item)).then(
@@ -100,13 +95,27 @@ export function batcher<Item, Result>(options: BatcherOptions<Item, Result>): Ba
         if (signal?.aborted) return reject(signal.reason)
         const key = groupOf(item)
         const known = groups.get(key)
-        const group = known ?? { waiting: new Set(), firstAt: 0, lastAt: 0, hurry: () => undefined }
-        const giveUp = () => {
+        const group: Group<Item, Result> = known ?? {
+          waiting: new Set(),
+          firstAt: 0,
+          lastAt: 0,
+          hurry: () => undefined,
+        }
+        const waiter: Waiter<Item, Result> = {
+          item,
+          resolve(result) {
+            signal?.removeEventListener('abort', giveUp)
+            resolve(result)
+          },
+          reject(reason) {
+            signal?.removeEventListener('abort', giveUp)
+            reject(reason)
+          },
+        }
+        function giveUp() {
           group.waiting.delete(waiter)
           reject(signal?.reason)
         }
-        const leave = () => signal?.removeEventListener('abort', giveUp)
-        const waiter: Waiter<Item, Result> = { item, resolve, reject, leave }
         signal?.addEventListener('abort', giveUp, { once: true })
         if (group.waiting.size === 0) group.firstAt = now()
         group.waiting.add(waiter)

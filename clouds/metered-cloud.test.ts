@@ -169,6 +169,20 @@ describe('meteredCloud', () => {
     expect(time.now() - before).toBeGreaterThan(900)
   })
 
+  it('starts as many as the provider allows at once and the others as it allows more, instead of all at the end', async () => {
+    const limit = { calls: { burst: 100, refillPerSecond: 100 }, instances: { burst: 10, refillPerSecond: 2 } }
+    const { time, sim, access, launch } = world({}, { stop: limit })
+    const cloud = access()
+
+    const stopping = Promise.all(launch(20).map((id) => cloud.stop([id])))
+    await time.until(time.sleep(1_000))
+    expect(sim.instances().filter(({ state }) => state === 'stopped').length).toBeGreaterThanOrEqual(10)
+
+    const startedAt = time.now()
+    await time.until(stopping)
+    expect(time.now() - startedAt).toBeLessThan(5_000)
+  })
+
   it('slows down when the cloud throttles it all the same', async () => {
     const { time, sim, access, reports } = world({}, { create: { calls: { burst: 10, refillPerSecond: 10 } } })
     const cloud = access()

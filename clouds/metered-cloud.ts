@@ -111,8 +111,8 @@ export function meteredCloud(options: MeteredCloudOptions): MeteredCloud {
   }
 
   /**
-   * Gathers ids that are to have the same done to them. The first call of a batch was admitted by the batcher; those
-   * of its parts, if it fails, wait their turn.
+   * Gathers ids that are to have the same done to them. The first call of a batch was admitted by the batcher, which
+   * also paid for its instances; those of its parts, if it fails, wait their turn.
    */
   function inBatches<What = undefined>(
     action: CloudAction,
@@ -124,7 +124,7 @@ export function meteredCloud(options: MeteredCloudOptions): MeteredCloud {
       sleep,
       maxItems: maxBatch,
       groupOf: ({ what }) => JSON.stringify(what ?? ''),
-      admit: () => meter.takeCall(action),
+      admit: (waiting) => meter.takeSome(action, waiting),
       async run(items) {
         const [first] = items
         if (!first) return []
@@ -132,9 +132,8 @@ export function meteredCloud(options: MeteredCloudOptions): MeteredCloud {
         return takingApart(
           items.map(({ id }) => id),
           async (part) => {
-            if (!admitted) await meter.takeCall(action)
+            if (!admitted) await meter.take(action, 0)
             admitted = false
-            await meter.takeInstances(action, part.length)
             await report(action, part.length, () => call(part, first.what))
           },
         )

@@ -20,9 +20,8 @@ export interface MeteredPlace {
 export interface Meter {
   /** Waits until the action may be called on so many instances. */
   take(action: CloudAction, instances: number, signal?: AbortSignal): Promise<void>
-  /** Waits until the action may be called at all; the instances are taken by `takeInstances` once they are known. */
-  takeCall(action: CloudAction, signal?: AbortSignal): Promise<void>
-  takeInstances(action: CloudAction, instances: number, signal?: AbortSignal): Promise<void>
+  /** Waits until the action may be called on some instances; gives on how many of those that are then wanted. */
+  takeSome(action: CloudAction, wanted: () => number): Promise<number>
   /** The cloud refused the action as one too many, or as on too many instances. */
   throttled(action: CloudAction, what: 'calls' | 'instances'): void
 }
@@ -57,15 +56,14 @@ function meterOf(limits: CloudLimits, clock: MetersOptions): Meter {
     buckets.set(action, made)
     return made
   }
-  const takeCall: Meter['takeCall'] = (action, signal) => of(action).calls.take(1, signal)
-  const takeInstances: Meter['takeInstances'] = async (action, instances, signal) =>
-    of(action).instances?.take(instances, signal)
   return {
-    takeCall,
-    takeInstances,
     async take(action, instances, signal) {
-      await takeCall(action, signal)
-      await takeInstances(action, instances, signal)
+      await of(action).calls.take(1, signal)
+      if (instances > 0) await of(action).instances?.take(instances, signal)
+    },
+    async takeSome(action, wanted) {
+      await of(action).calls.take()
+      return (await of(action).instances?.takeSome(wanted)) ?? wanted()
     },
     throttled: (action, what) => of(action)[what]?.throttled(),
   }

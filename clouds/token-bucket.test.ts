@@ -73,6 +73,18 @@ describe('tokenBucket', () => {
     expect(time.now()).toBe(2_100)
   })
 
+  it('gives what it has to one who takes less than all', async () => {
+    const time = clock()
+    const bucket = tokenBucket({ burst: 10, refillPerSecond: 2, ...time })
+
+    expect(await bucket.takeSome(() => 4)).toBe(4)
+    expect(await bucket.takeSome(() => 100)).toBe(6)
+    expect(time.now()).toBe(0)
+
+    expect(await bucket.takeSome(() => 100)).toBe(1)
+    expect(time.now()).toBe(500)
+  })
+
   it('answers at once to one who does not want to wait', () => {
     const time = clock()
     const bucket = tokenBucket({ burst: 2, refillPerSecond: 1, ...time })

@@ -15,6 +15,8 @@ import { type Sleep, sleepMs } from './sleep.ts'
 export interface TokenBucket {
   /** Resolves once a call that costs `tokens` may be made; rejects with `signal.reason` if that comes first. */
   take(tokens?: number, signal?: AbortSignal): Promise<void>
+  /** Waits for one token, then takes as many as are there, up to what is then wanted. Gives how many. */
+  takeSome(wanted: () => number, signal?: AbortSignal): Promise<number>
   /** Takes the tokens if they are there now. */
   tryTake(tokens?: number): boolean
   /** The cloud said "slow down" in spite of us: empty the bucket and halve the rate; it recovers as calls go through. */
@@ -49,22 +51,36 @@ export function tokenBucket(options: TokenBucketOptions): TokenBucket {
     rate = Math.min(1, rate * RECOVERY_PER_CALL)
   }
 
-  async function takeInTurn(tokens: number, signal?: AbortSignal): Promise<void> {
+  async function untilThereAre(tokens: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
-    const enough = Math.min(tokens, burst)
-    for (refill(); available < enough; refill()) {
-      await sleep(Math.max(1, Math.ceil(((enough - available) / (refillPerSecond * rate)) * 1000)), signal)
+    for (refill(); available < tokens; refill()) {
+      await sleep(Math.max(1, Math.ceil(((tokens - available) / (refillPerSecond * rate)) * 1000)), signal)
     }
-    spend(tokens)
+  }
+
+  function inTurn<T>(task: () => Promise<T>): Promise<T> {
+    waiting++
+    const turn = queue.then(task).finally(() => waiting--)
+    queue = turn.then(
+      () => undefined,
+      () => undefined, // one who gave up does not hold up the others
+    )
+    return turn
   }
 
   return {
-    take(tokens = 1, signal) {
-      waiting++
-      const turn = queue.then(() => takeInTurn(tokens, signal)).finally(() => waiting--)
-      queue = turn.catch(() => undefined) // one who gave up does not hold up the others
-      return turn
-    },
+    take: (tokens = 1, signal) =>
+      inTurn(async () => {
+        await untilThereAre(Math.min(tokens, burst), signal)
+        spend(tokens)
+      }),
+    takeSome: (wanted, signal) =>
+      inTurn(async () => {
+        await untilThereAre(1, signal)
+        const some = Math.min(wanted(), Math.floor(available))
+        spend(some)
+        return some
+      }),
     tryTake(tokens = 1) {
       refill()
       if (waiting > 0 || available < Math.min(tokens, burst)) return false
