@@ -6,7 +6,7 @@ import type { DescribeInstancesCommandInput, EC2Client, Filter } from '@aws-sdk/
 import type { Cloud, InstanceFilter, InstancePage, InstanceSpec } from '../cloud.ts'
 import { CloudError } from '../cloud-error.ts'
 import { pages } from '../pages.ts'
-import { rejectedBy } from '../rejected-by.ts'
+import { unlessAborted } from '../unless-aborted.ts'
 import { awsError } from './aws-error.ts'
 import { type AwsConnections, type AwsIdentity, awsClients } from './clients.ts'
 import { filtersFrom, instanceFrom } from './instances.ts'
@@ -57,7 +57,7 @@ export function awsCloud(options: AwsCloudOptions): Cloud {
     const either = signal ? AbortSignal.any([signal, tooLate.signal]) : tooLate.signal
     try {
       // The SDK heeds the signal while it sends and reads, but not while it looks for credentials.
-      return await Promise.race([send({ abortSignal: either }), rejectedBy(either)])
+      return await unlessAborted(send({ abortSignal: either }), either)
     } catch (error) {
       if (signal?.aborted) throw signal.reason
       const mutation = !/^(Describe|Get)/.test(action)
@@ -156,6 +156,9 @@ export function awsCloud(options: AwsCloudOptions): Cloud {
       const { Account = '', Arn = '' } = await attempt('GetCallerIdentity', signal, (options) =>
         client.send(new sdk.GetCallerIdentityCommand({}), options),
       )
+      if (!Account) {
+        throw new CloudError('AWS answered without an account.', { class: 'transient', action: 'GetCallerIdentity' })
+      }
       return { account: Account, identity: Arn }
     },
 

@@ -1,6 +1,7 @@
 /**
  * Turns whatever the SDK throws into a `CloudError`: AWS's own code and words, the class that follows from them, and
- * whether the call may have taken effect all the same.
+ * whether the call may have taken effect all the same. The SDK's error itself is not kept: it holds the answer and
+ * what it was an answer to, and errors are logged.
  */
 import { CloudError } from '../cloud-error.ts'
 import { awsErrorClass } from './error-codes.ts'
@@ -42,20 +43,19 @@ export function awsError(thrown: unknown, { action, mutation }: FailedCall): Clo
   const error = (thrown ?? {}) as SdkError
   const status = error.$metadata?.httpStatusCode
   if (error.name === 'CredentialsProviderError') {
-    return new CloudError(error.message ?? '', { class: 'unauthorized', code: error.name, action, cause: thrown })
+    return new CloudError(error.message ?? '', { class: 'unauthorized', code: error.name, action })
   }
-  if (status === undefined || status < 300) return noAnswer(error, { action, mutation, thrown })
+  if (status === undefined) return noAnswer(error, { action, mutation })
   const code = codeOf(error, status)
   // A proxy's page, or nothing at all: what the SDK says then is about its parser.
-  const message = code && error.message ? error.message : `AWS answered HTTP ${status} without saying why`
+  const message = code && error.message ? error.message : `AWS answered HTTP ${status} in no form of its own`
   const errorClass = error.$metadata?.clockSkewCorrected ? 'transient' : awsErrorClass({ code, message, status })
   return new CloudError(message, {
     class: errorClass,
     code,
     action,
     requestId: error.$metadata?.requestId ?? '',
-    outcomeUnknown: mutation && errorClass === 'transient' && status >= 500,
-    cause: thrown,
+    outcomeUnknown: mutation && errorClass === 'transient' && (status >= 500 || status < 400),
   })
 }
 
@@ -65,15 +65,14 @@ function codeOf({ name = '' }: SdkError, status: number): string {
   return code === 'Error' || code === 'Unknown' || code === 'UnknownError' || code === String(status) ? '' : code
 }
 
-/** No answer, or one that cannot be read: after a refused connection nothing was done, otherwise nobody can say. */
-function noAnswer(error: SdkError, call: FailedCall & { readonly thrown: unknown }): CloudError {
+/** After a refused connection nothing was done; after any other silence nobody can say. */
+function noAnswer(error: SdkError, { action, mutation }: FailedCall): CloudError {
   const unconnected = /did not establish a connection/.test(error.message ?? '')
   const sent = !unconnected && !neverSent.has(error.code ?? '')
-  return new CloudError(`No answer from AWS: ${error.message || error.code || String(call.thrown)}`, {
+  return new CloudError(`No answer from AWS: ${error.message || error.code || 'the connection failed'}`, {
     class: 'transient',
     code: error.code ?? '',
-    action: call.action,
-    outcomeUnknown: call.mutation && sent,
-    cause: call.thrown,
+    action,
+    outcomeUnknown: mutation && sent,
   })
 }

@@ -246,5 +246,5 @@ function byStatus(status: number): ErrorClass {
   if (status === 403) return 'forbidden'
   if (status === 429) return 'throttled'
   // "For a client error (4xx), you must revise the request to correct the problem before trying the request again."
-  return status >= 500 ? 'transient' : 'invalid'
+  return status >= 400 && status < 500 ? 'invalid' : 'transient'
 }

@@ -2,8 +2,8 @@
  * Carries a call to the simulated cloud and its answer back, in the time that the cloud gives them. What was
  * received takes effect even if the caller no longer listens, as in a cloud.
  */
-import { rejectedBy } from '../rejected-by.ts'
 import { type Sleep, sleepMs } from '../sleep.ts'
+import { unlessAborted } from '../unless-aborted.ts'
 import type { Sim } from './sim.ts'
 import type { SimAnswer, SimRequest } from './wire.ts'
 
@@ -34,8 +34,8 @@ export function inProcess(sim: Sim, { sleep = sleepMs }: { readonly sleep?: Slee
   return {
     async send(request, signal) {
       signal.throwIfAborted()
-      const delivery = await Promise.race([exchange(sim, request, sleep), rejectedBy(signal)])
-      if (delivery === 'never') return rejectedBy(signal)
+      const delivery = await unlessAborted(exchange(sim, request, sleep), signal)
+      if (delivery === 'never') return unlessAborted(new Promise<never>(() => undefined), signal)
       if (delivery === 'reset') throw new Error('socket hang up')
       return delivery
     },

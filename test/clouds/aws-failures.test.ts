@@ -1,5 +1,6 @@
 /** Every way in which a call to AWS goes wrong: its class, AWS's words, and whether it may have taken effect. */
 import { createServer } from 'node:net'
+import { inspect } from 'node:util'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { awsProvider } from '../../clouds/aws/provider.ts'
 import type { Cloud, InstanceSpec } from '../../clouds/cloud.ts'
@@ -73,6 +74,7 @@ describe('when the outcome of a create is not known', () => {
   it.each<[string, Answer]>([
     ['an internal error', refuse(500, 'InternalError', 'An internal error has occurred')],
     ['a gateway’s page', (_, response) => void response.writeHead(502).end('<html><h1>Bad Gateway</h1>')],
+    ['a redirection to a page to log in on', (_, response) => void response.writeHead(302).end('<html>Welcome')],
     ['an empty 503', (_, response) => void response.writeHead(503).end()],
     ['an answer that cannot be read', (_, response) => void response.writeHead(200).end('<html>Welcome')],
     ['an answer without an instance', (_, response) => void response.writeHead(200).end('<RunInstancesResponse/>')],
@@ -96,7 +98,7 @@ describe('when the outcome of a create is not known', () => {
     )
 
     expect(failure).toMatchObject({ name: 'CloudError', class: 'transient', outcomeUnknown: true })
-    expect(String(failure)).not.toContain('a-secret')
+    expect(inspect(failure, { depth: 10, showHidden: true })).not.toMatch(/a-secret|AKIDEXAMPLE|@aws-sdk|\$response/)
   })
 })
 

@@ -53,13 +53,14 @@ export async function recordingServer(answer: Answer = succeed): Promise<Recordi
 
 const bodies: Readonly<Record<string, string>> = {
   RunInstances: '<instancesSet><item><instanceId>i-0123456789abcdef0</instanceId></item></instancesSet>',
+  GetCallerIdentity:
+    '<GetCallerIdentityResult><Account>123456789012</Account><Arn>arn:aws:iam::123456789012:user/a</Arn></GetCallerIdentityResult>',
   DescribeImages: '<imagesSet><item><rootDeviceName>/dev/xvda</rootDeviceName></item></imagesSet>',
 }
 
 export function succeed({ action }: RecordedRequest, response: ServerResponse): void {
-  const namespace = 'http://ec2.amazonaws.com/doc/2016-11-15/'
   response.writeHead(200, { 'content-type': 'text/xml' })
-  response.end(`<${action}Response xmlns="${namespace}">${bodies[action] ?? ''}</${action}Response>`)
+  response.end(`<${action}Response>${bodies[action] ?? ''}</${action}Response>`)
 }
 
 /** An error in EC2's own form. */
