@@ -58,6 +58,9 @@ export function list<S extends z.ZodType>(description: string, item: S) {
   return { ...data(description, z.array(item)), headers } as const
 }
 
+/** To `If-None-Match`. */
+export const notModified = { 304: { description: 'It is still the version that the caller has.' } } as const
+
 /** A successful answer that only says something. */
 export function message(description: string) {
   const envelope = z.object({ success: z.literal(true), message: z.string() })

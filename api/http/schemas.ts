@@ -61,14 +61,27 @@ export const dnsLabel = z
 /** An id as a reference: one that is no UUID is simply one that does not exist. */
 export const reference = z.string().max(256).openapi({ format: 'uuid' })
 
+/** An id in a path. The pattern is for the reader of `/openapi.json`: whatever does not fit it does not exist. */
+export const pathId = z.string().openapi({
+  format: 'uuid',
+  pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$',
+  example: '5b0f3c5e-3d0e-4a53-9f5c-3d7c7d1f9f10',
+})
+
+/** A name in a path, likewise. */
+export const pathName = (example: string) =>
+  z.string().openapi({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$', example })
+
 export const uuid = z.string().openapi({ format: 'uuid', example: '5b0f3c5e-3d0e-4a53-9f5c-3d7c7d1f9f10' })
 export const time = z.string().openapi({ format: 'date-time', example: '2024-01-01T00:00:00Z' })
 
 /** For a `PUT` in which every field may be left out, but not all of them. */
 export function notEmpty<S extends z.ZodRawShape>(shape: S) {
   const names = Object.keys(shape).join(', ')
-  return z.strictObject(shape).refine(
-    (value) => Object.values(value).some((field) => field !== undefined),
-    check({ ko: `다음 중 하나 이상이 필요합니다: ${names}.`, en: `give at least one of ${names}` }),
-  )
+  return z
+    .strictObject(shape)
+    .refine(
+      (value) => Object.values(value).some((field) => field !== undefined),
+      check({ ko: `다음 중 하나 이상이 필요합니다: ${names}.`, en: `give at least one of ${names}` }),
+    )
 }

@@ -7,11 +7,21 @@ import type { Facade } from '../facade.ts'
 import { ApiError } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts'
-import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
+import {
+  type ApiApp,
+  apiApp,
+  data,
+  failures,
+  jsonBody,
+  list,
+  message,
+  notModified,
+  serve,
+} from '../http/define-route.ts'
 import { idempotencyKey, ifMatch, ifNoneMatch } from '../http/documented-headers.ts'
 import { createdAnswer, dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
-import { reference, time, uuid } from '../http/schemas.ts'
+import { pathId, reference, time, uuid } from '../http/schemas.ts'
 import { validationError } from '../http/validation.ts'
 import { markOf, sayReplayed } from '../idempotency.ts'
 import { done, refused } from '../language/messages.ts'
@@ -20,7 +30,7 @@ import { keysSchema, type ProviderKeys, type SplitKeys, splitKeys } from '../sha
 import { makeCredential, replaceKeys } from '../writes/credential-writes.ts'
 
 const tags = ['Credentials']
-const params = z.object({ id: uuid })
+const params = z.object({ id: pathId })
 const SEEN_WITHIN_MS = 2_000
 
 const listCredentials = createRoute({
@@ -38,7 +48,7 @@ const getCredential = createRoute({
   path: '/credentials/{id}',
   summary: 'A credential',
   request: { params, headers: ifNoneMatch },
-  responses: { 200: data('The credential, without its secrets.', credentialSchema), ...failures },
+  responses: { 200: data('The credential, without its secrets.', credentialSchema), ...notModified, ...failures },
 })
 
 const deleteCredential = createRoute({
@@ -87,7 +97,7 @@ export function credentialRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCa
 
   function about(context: ApiContext, { metadata }: Credential): void {
     const { uid: id, namespace = '', name } = metadata
-    context.var.call.object = { resource: 'credentials', id, namespace, name }
+    context.get('call').object = { resource: 'credentials', id, namespace, name }
   }
 
   async function workspacesIn(context: ApiContext, workspaceId: string | undefined): Promise<readonly Workspace[]> {

@@ -13,7 +13,7 @@ import { type ApiApp, apiApp, data, failures, jsonBody, list, serve } from '../h
 import { idempotencyKey } from '../http/documented-headers.ts'
 import { createdAnswer, dataAnswer, listAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
-import { dnsLabel, reference, text, uuid } from '../http/schemas.ts'
+import { dnsLabel, pathId, reference, text } from '../http/schemas.ts'
 import { createOnce, type IdempotencyMark, markedMetadata, markedName, markOf, sayReplayed } from '../idempotency.ts'
 import type { Message } from '../language/messages.ts'
 import { followOutput } from '../live/run-output.ts'
@@ -23,7 +23,7 @@ import { outputTail, type Piece, piecesInOrder } from '../shapes/run-output.ts'
 import { change } from '../writes/change.ts'
 
 const tags = ['IaC']
-const params = z.object({ id: uuid })
+const params = z.object({ id: pathId })
 const SEEN_WITHIN_MS = 2_000
 
 const runBody = z.strictObject({
@@ -119,7 +119,7 @@ export function iacRoutes({ store, access, asCaller }: Pick<Facade, 'store' | 'a
   const app = apiApp()
 
   function about(context: ApiContext, { metadata: { uid: id, namespace = '', name } }: TofuRun): void {
-    context.var.call.object = { resource: 'tofuruns', id, namespace, name }
+    context.get('call').object = { resource: 'tofuruns', id, namespace, name }
   }
 
   const shown = (run: TofuRun, workspace: Workspace) =>
@@ -223,7 +223,7 @@ export function iacRoutes({ store, access, asCaller }: Pick<Facade, 'store' | 'a
   serve(app, getOutput, async (context) => {
     const { object, workspace } = await access.run(callerIn(context), context.req.param('id'), 'run.read')
     about(context, object)
-    const { call } = context.var
+    const call = context.get('call')
     if (context.req.valid('query').follow !== 'true') {
       const whole = (await piecesOf(context, object, workspace)).map(({ text: part }) => part).join('')
       return new Response(whole, { headers: { ...call.headers, 'content-type': 'text/plain; charset=utf-8' } }) as never

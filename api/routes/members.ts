@@ -8,7 +8,7 @@ import { callerIn } from '../http/call.ts'
 import { type ApiApp, apiApp, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
 import { listAnswer, messageAnswer } from '../http/envelope.ts'
 import { pageOf, pageQuery } from '../http/pagination.ts'
-import { email, reference, uuid } from '../http/schemas.ts'
+import { email, pathId, reference } from '../http/schemas.ts'
 import { check } from '../http/validation.ts'
 import { done, refused } from '../language/messages.ts'
 import { memberSchema, membersData } from '../shapes/workspace.ts'
@@ -28,7 +28,7 @@ const listMembers = createRoute({
   method: 'get',
   path: '/workspaces/{id}/members',
   summary: 'Who is in the workspace, the owner first',
-  request: { params: z.object({ id: uuid }), query: z.strictObject(pageQuery) },
+  request: { params: z.object({ id: pathId }), query: z.strictObject(pageQuery) },
   responses: { 200: list('The members.', memberSchema), ...failures },
 })
 
@@ -37,7 +37,7 @@ const addMember = createRoute({
   method: 'post',
   path: '/workspaces/{id}/members',
   summary: 'Add a member, or give one another role',
-  request: { params: z.object({ id: uuid }), body: jsonBody(newMember) },
+  request: { params: z.object({ id: pathId }), body: jsonBody(newMember) },
   responses: { 200: message('The user has the role.'), ...failures },
 })
 
@@ -46,7 +46,7 @@ const removeMember = createRoute({
   method: 'delete',
   path: '/workspaces/{id}/members/{userID}',
   summary: 'Remove a member',
-  request: { params: z.object({ id: uuid, userID: uuid }) },
+  request: { params: z.object({ id: pathId, userID: pathId }) },
   responses: { 200: message('The user is no member any more.'), ...failures },
 })
 
@@ -74,7 +74,7 @@ export function memberRoutes({ store, access, asCaller }: Pick<Facade, 'store' |
     const workspace = await access.workspace(caller, context.req.param('id'), 'members.edit')
     const given = context.req.valid('json')
     const user = await userOf(given)
-    context.var.call.object = { resource: 'workspaces', id: workspace.metadata.uid, name: workspace.metadata.name }
+    context.get('call').object = { resource: 'workspaces', id: workspace.metadata.uid, name: workspace.metadata.name }
     const changed = await asCaller.toWorkspace(caller, workspace, (client) =>
       change(client, workspaceKind, workspace, (current) => withMember(current, user, given.role)),
     )
@@ -87,7 +87,7 @@ export function memberRoutes({ store, access, asCaller }: Pick<Facade, 'store' |
     const workspace = await access.workspace(caller, context.req.param('id'), 'members.edit')
     const user = await store.userById(context.req.param('userID'))
     if (user === undefined) throw notFound()
-    context.var.call.object = { resource: 'workspaces', id: workspace.metadata.uid, name: workspace.metadata.name }
+    context.get('call').object = { resource: 'workspaces', id: workspace.metadata.uid, name: workspace.metadata.name }
     const changed = await asCaller.toWorkspace(caller, workspace, (client) =>
       change(client, workspaceKind, workspace, (current) => withoutMember(current, user)),
     )

@@ -11,11 +11,11 @@ import { ApiError, notFound } from '../http/api-error.ts'
 import type { ApiContext } from '../http/call.ts'
 import { type ApiApp, apiApp, data, failures, jsonBody, serve } from '../http/define-route.ts'
 import { dataAnswer } from '../http/envelope.ts'
-import { text, time } from '../http/schemas.ts'
+import { pathName, text, time } from '../http/schemas.ts'
 import { userSummary, userSummarySchema } from '../shapes/user.ts'
 
 const tags = ['OIDC']
-const params = z.object({ provider: z.string().openapi({ example: 'google' }) })
+const params = z.object({ provider: pathName('google') })
 const security = [{}, { bearer: [] }]
 
 const begin = createRoute({
@@ -93,7 +93,7 @@ export function oidcRoutes(facade: Pick<Facade, 'registration' | 'sessions' | 'o
   serve(app, finish, async (context) => {
     const provider = providerOf(context)
     const { code, state, iss } = context.req.valid('json')
-    const { call } = context.var
+    const call = context.get('call')
     const beginner: Beginner = beginnerIn(context) ?? { kind: 'browser', secret: '' } // one without the cookie began nothing
     const opened = await usedState(state, provider.name, beginner)
     const identity = await provider.redeem({ ...opened, code, state, issuer: iss })
@@ -126,7 +126,7 @@ export function oidcRoutes(facade: Pick<Facade, 'registration' | 'sessions' | 'o
 
 /** Who calls, as far as a login is concerned; `undefined` for a browser without our cookie. */
 function beginnerIn(context: ApiContext): Beginner | undefined {
-  const { caller } = context.var.call
+  const { caller } = context.get('call')
   if (caller !== undefined) {
     requireLogin(caller)
     return { kind: 'user', uid: caller.id }
@@ -156,7 +156,7 @@ function setCookie(context: ApiContext, { settings }: OidcProvider): Beginner {
   const isSecure = settings.redirectUri.startsWith('https:')
   const name = isSecure ? '__Host-skyclust-login' : 'skyclust-login'
   const attributes = `Path=/; Max-Age=${COOKIE_LIFE_SECONDS}; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
-  context.var.call.headers['set-cookie'] = `${name}=${secret}; ${attributes}`
+  context.get('call').headers['set-cookie'] = `${name}=${secret}; ${attributes}`
   return { kind: 'browser', secret }
 }
 

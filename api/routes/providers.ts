@@ -9,11 +9,11 @@ import { callerGone, callerIn } from '../http/call.ts'
 import { type ApiApp, apiApp, data, failures, list, serve } from '../http/define-route.ts'
 import { dataAnswer, listAnswer } from '../http/envelope.ts'
 import { pageOf, pageQuery } from '../http/pagination.ts'
-import { reference } from '../http/schemas.ts'
+import { pathName, reference } from '../http/schemas.ts'
 import { instanceData, instanceSchema } from '../shapes/instance.ts'
 
 const tags = ['Providers']
-const params = z.object({ name: z.string().openapi({ description: 'Without regard to case.', example: 'aws' }) })
+const params = z.object({ name: pathName('aws').openapi({ description: 'Without regard to case.' }) })
 const providerSchema = z.object({ name: z.string(), version: z.string() }).openapi('Provider')
 const regionSchema = z.object({ name: z.string(), display_name: z.string() }).openapi('Region')
 const whoseInstances = {
@@ -54,7 +54,10 @@ const getInstance = createRoute({
   method: 'get',
   path: '/providers/{name}/instances/{instanceID}',
   summary: 'One of those',
-  request: { params: params.extend({ instanceID: z.string() }), query: z.strictObject(whoseInstances) },
+  request: {
+    params: params.extend({ instanceID: pathName('i-0123456789abcdef0') }),
+    query: z.strictObject(whoseInstances),
+  },
   responses: { 200: data('The instance.', instanceSchema), ...failures },
 })
 

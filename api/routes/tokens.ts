@@ -10,12 +10,12 @@ import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } f
 import { idempotencyKey } from '../http/documented-headers.ts'
 import { createdAnswer, dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
-import { reference, title, uuid } from '../http/schemas.ts'
+import { pathId, reference, title } from '../http/schemas.ts'
 import { markOf, sayReplayed } from '../idempotency.ts'
 import { sessionData, sessionSchema } from '../shapes/session.ts'
 
 const tags = ['Auth']
-const params = z.object({ id: uuid })
+const params = z.object({ id: pathId })
 
 const listSessions = createRoute({
   tags,
@@ -110,7 +110,7 @@ export function tokenRoutes(
   function ownSession(context: ApiContext, caller: Caller): Session {
     const session = ownSessions(caller).find(({ metadata }) => metadata.uid === context.req.param('id'))
     if (session === undefined) throw notFound()
-    context.var.call.object = { resource: 'sessions', id: session.metadata.uid, name: session.metadata.name }
+    context.get('call').object = { resource: 'sessions', id: session.metadata.uid, name: session.metadata.name }
     return session
   }
 
@@ -159,12 +159,12 @@ export function tokenRoutes(
       caller,
       { ...wanted, workspace, expiresAt: endOf(expires_at, now()) },
       {
-        origin: { userAgent: context.req.header('user-agent'), sourceAddress: context.var.call.sourceAddress },
+        origin: { userAgent: context.req.header('user-agent'), sourceAddress: context.get('call').sourceAddress },
         mark: markOf(context, caller.id, { ...wanted, workspace_id, expires_at }),
       },
     )
     const { metadata } = made.session
-    context.var.call.object = { resource: 'sessions', id: metadata.uid, name: metadata.name }
+    context.get('call').object = { resource: 'sessions', id: metadata.uid, name: metadata.name }
     sayReplayed(context, made)
     return createdAnswer(context, { ...shown(made.session, caller), token: made.token })
   })

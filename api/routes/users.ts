@@ -8,16 +8,26 @@ import type { Facade } from '../facade.ts'
 import { ApiError, invalidField, notFound } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { requireMatch, tag, unchanged } from '../http/conditional.ts'
-import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
+import {
+  type ApiApp,
+  apiApp,
+  data,
+  failures,
+  jsonBody,
+  list,
+  message,
+  notModified,
+  serve,
+} from '../http/define-route.ts'
 import { ifMatch, ifNoneMatch } from '../http/documented-headers.ts'
 import { dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
-import { email, notEmpty, password, time, title } from '../http/schemas.ts'
+import { email, notEmpty, password, pathName, time, title } from '../http/schemas.ts'
 import { done, refused } from '../language/messages.ts'
 import { userData, userSchema, userSummary, userSummarySchema } from '../shapes/user.ts'
 
 const tags = ['Users']
-const params = z.object({ id: z.string().openapi({ description: 'A user id, or `me`.' }) })
+const params = z.object({ id: pathName('me').openapi({ description: 'A user id, or `me`.' }) })
 
 const listUsers = createRoute({
   tags,
@@ -34,7 +44,7 @@ const getUser = createRoute({
   path: '/users/{id}',
   summary: 'A user: oneself, or somebody with whom one shares a workspace',
   request: { params, headers: ifNoneMatch },
-  responses: { 200: data('The user.', userSchema), ...failures },
+  responses: { 200: data('The user.', userSchema), ...notModified, ...failures },
 })
 
 function changeRoute(method: 'put' | 'patch') {
@@ -79,7 +89,7 @@ export function userRoutes(facade: Pick<Facade, 'store' | 'accounts' | 'login' |
     const id = context.req.param('id') ?? ''
     const user = id === 'me' ? caller.user : await store.userById(id)
     if (user === undefined || user.metadata.deletionTimestamp !== undefined || !maySee(caller, user)) throw notFound()
-    context.var.call.object = { resource: 'users', id: user.metadata.uid, name: user.metadata.name }
+    context.get('call').object = { resource: 'users', id: user.metadata.uid, name: user.metadata.name }
     return user
   }
 
@@ -129,7 +139,7 @@ export function userRoutes(facade: Pick<Facade, 'store' | 'accounts' | 'login' |
       let user = await userIn(context, caller)
       requireSelfOrAdmin(caller, user, true)
       requireMatch(context, user)
-      if (wanted !== undefined) await requirePassword(caller, user, current, context.var.call.sourceAddress)
+      if (wanted !== undefined) await requirePassword(caller, user, current, context.get('call').sourceAddress)
       if (fields.name !== undefined || fields.email !== undefined) {
         user = await accounts.change(user, fields, (current) => requireMatch(context, current))
       }

@@ -11,12 +11,22 @@ import type { Facade } from '../facade.ts'
 import { ApiError } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts'
-import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
+import {
+  type ApiApp,
+  apiApp,
+  data,
+  failures,
+  jsonBody,
+  list,
+  message,
+  notModified,
+  serve,
+} from '../http/define-route.ts'
 import { idempotencyKey, ifMatch, ifNoneMatch, prefer } from '../http/documented-headers.ts'
 import { createdAnswer, listAnswer, messageAnswer, textAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
 import { waitPreference } from '../http/preference.ts'
-import { dnsLabel, notEmpty, reference, text, uuid } from '../http/schemas.ts'
+import { dnsLabel, notEmpty, pathId, reference, text } from '../http/schemas.ts'
 import { createOnce, type IdempotencyMark, markedMetadata, markOf, sayReplayed } from '../idempotency.ts'
 import { done, type Message, refused } from '../language/messages.ts'
 import {
@@ -32,7 +42,7 @@ import {
 import { change } from '../writes/change.ts'
 
 const tags = ['VMs']
-const params = z.object({ id: uuid })
+const params = z.object({ id: pathId })
 const SEEN_WITHIN_MS = 2_000
 
 const createVm = createRoute({
@@ -82,7 +92,7 @@ const getVm = createRoute({
   path: '/vms/{id}',
   summary: 'A VM',
   request: { params, headers: ifNoneMatch },
-  responses: { 200: data('The VM.', vmDetailSchema), ...failures },
+  responses: { 200: data('The VM.', vmDetailSchema), ...notModified, ...failures },
 })
 
 function powerRoute(action: 'start' | 'stop', summary: string) {
@@ -132,7 +142,7 @@ export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 
 
   function about(context: ApiContext, { metadata }: VM): void {
     const { uid: id, namespace = '', name } = metadata
-    context.var.call.object = { resource: 'vms', id, namespace, name }
+    context.get('call').object = { resource: 'vms', id, namespace, name }
   }
 
   serve(app, createVm, async (context) => {

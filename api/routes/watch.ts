@@ -14,7 +14,7 @@ import { ApiError, type ErrorCode } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { type ApiApp, apiApp, failures, serve } from '../http/define-route.ts'
 import { lastEventId } from '../http/documented-headers.ts'
-import { uuid } from '../http/schemas.ts'
+import { pathId } from '../http/schemas.ts'
 import { type Message, refused } from '../language/messages.ts'
 import { eventStream, retryBytes } from '../live/event-stream.ts'
 import { type Ending, type LiveListener, positionOf, type Scope, type Watcher } from '../live/hub.ts'
@@ -41,7 +41,7 @@ const watchWorkspace = createRoute({
   method: 'get',
   path: '/workspaces/{id}/watch',
   summary: 'The VMs of a workspace, and every change of them',
-  request: { params: z.object({ id: uuid }), headers: lastEventId },
+  request: { params: z.object({ id: pathId }), headers: lastEventId },
   responses: { 200: stream, ...failures },
 })
 
@@ -69,7 +69,7 @@ export function watchRoutes(facade: Pick<Facade, 'store' | 'access' | 'live'>): 
 
   async function answer(context: ApiContext, scope: (caller: Caller) => Scope | Ending): Promise<Response> {
     const caller = callerIn(context)
-    const { call, req } = { call: context.var.call, req: context.req }
+    const { call, req } = { call: context.get('call'), req: context.req }
     const room = live.room(caller.name)
     if (room === 'userFull') throw new ApiError('TOO_MANY_REQUESTS', watchWords.userFull, { retryAfterSeconds: 30 })
     if (room === 'full') throw new ApiError('SERVICE_UNAVAILABLE', refused.busy, { retryAfterSeconds: 10 })

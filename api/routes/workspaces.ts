@@ -7,11 +7,21 @@ import { requireWholeAccount } from '../auth/api-tokens.ts'
 import type { Facade } from '../facade.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts'
-import { type ApiApp, apiApp, data, failures, jsonBody, list, message, serve } from '../http/define-route.ts'
+import {
+  type ApiApp,
+  apiApp,
+  data,
+  failures,
+  jsonBody,
+  list,
+  message,
+  notModified,
+  serve,
+} from '../http/define-route.ts'
 import { idempotencyKey, ifMatch, ifNoneMatch } from '../http/documented-headers.ts'
 import { createdAnswer, dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
 import { pageOf, pageQuery } from '../http/pagination.ts'
-import { notEmpty, text, title, uuid } from '../http/schemas.ts'
+import { notEmpty, pathId, text, title } from '../http/schemas.ts'
 import { createOnce, markedMetadata, markedName, markOf, sayReplayed } from '../idempotency.ts'
 import { done } from '../language/messages.ts'
 import { generatedName } from '../names.ts'
@@ -19,7 +29,7 @@ import { workspaceData, workspaceSchema } from '../shapes/workspace.ts'
 import { change } from '../writes/change.ts'
 
 const tags = ['Workspaces']
-const params = z.object({ id: uuid })
+const params = z.object({ id: pathId })
 const name = title(128)
 const description = text({ max: 2048, multiline: true })
 
@@ -47,7 +57,7 @@ const getWorkspace = createRoute({
   path: '/workspaces/{id}',
   summary: 'A workspace',
   request: { params, headers: ifNoneMatch },
-  responses: { 200: data('The workspace.', workspaceSchema), ...failures },
+  responses: { 200: data('The workspace.', workspaceSchema), ...notModified, ...failures },
 })
 
 function changeRoute(method: 'put' | 'patch') {
@@ -86,7 +96,7 @@ export function workspaceRoutes({ store, access, asCaller }: Pick<Facade, 'store
   const app = apiApp()
 
   function about(context: ApiContext, { metadata }: Workspace): void {
-    context.var.call.object = { resource: 'workspaces', id: metadata.uid, name: metadata.name }
+    context.get('call').object = { resource: 'workspaces', id: metadata.uid, name: metadata.name }
   }
 
   async function settled(workspace: Workspace): Promise<void> {
