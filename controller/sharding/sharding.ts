@@ -41,6 +41,11 @@ export interface ShardingOptions {
 export interface Sharding {
   /** May this replica act on this namespace now? To be asked right before every side effect. */
   owns(scope: string): boolean
+  /**
+   * Is every shard that it has taken up still its own? If not, it has been deposed, and nothing that it was about to
+   * write may land: to be asked right before every side effect by whoever does not know for which scope it is.
+   */
+  intact(): boolean
   /** Should it take up new work there? No longer, while the shard is on its way to another replica. */
   accepts(scope: string): boolean
   /** The shards in which it takes up work. */
@@ -54,13 +59,12 @@ export const LEASE_NAME = 'skyclust-controller'
 const REPLICA_PREFIX = 'skyclust-replica-'
 
 /** One replica that owns everything and asks nobody: `SKYCLUST_LEADER_ELECTION=false`. */
-export function soleOwner(signal: AbortSignal, onAcquired: (shard: number) => void): Sharding {
-  onAcquired(0)
+export function soleOwner(signal: AbortSignal): Sharding {
   const done = new Promise<void>((resolve) => {
     if (signal.aborted) resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })
   })
-  return { owns: () => true, accepts: () => true, held: () => [0], done }
+  return { owns: () => true, intact: () => true, accepts: () => true, held: () => [0], done }
 }
 
 export function sharding(options: ShardingOptions): Sharding {
@@ -130,6 +134,7 @@ export function sharding(options: ShardingOptions): Sharding {
     if (!election || election.leaving) return
     election.leaving = true
     if (election.acquired) await drain(shard)
+    election.acquired = false
     election.giveBack.abort()
     await election.lease.done
   }
@@ -168,6 +173,7 @@ export function sharding(options: ShardingOptions): Sharding {
 
   return {
     owns: (scope) => owns(shardOf(scope, shards)),
+    intact: () => elections.every((election) => !election?.acquired || election.lease.isLeader()),
     accepts: (scope) => accepts(shardOf(scope, shards)),
     held,
     done: run(),

@@ -1,0 +1,141 @@
+/**
+ * What the controller counts, for Prometheus: by controller-runtime's and client-go's names where they mean the same, so that
+ * their dashboards fit. No label takes a value that a user chooses.
+ *
+ * @see https://book.kubebuilder.io/reference/metrics-reference
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { CallReport } from '../clouds/metered-cloud.ts'
+import type { ReconcileRecord } from '../kube/controller.ts'
+import type { AnswerRecord } from '../kube/transport.ts'
+import type { WorkQueueMetrics } from '../kube/work-queue.ts'
+
+export interface ControllerMetrics {
+  readonly registry: Registry
+  readonly queue: (name: string) => WorkQueueMetrics
+  /** Asked when the metrics are. */
+  readonly depthOf: (name: string, depth: () => number) => void
+  readonly reconciled: (record: ReconcileRecord) => void
+  readonly kubeAnswered: (answer: AnswerRecord) => void
+  readonly cloudCalled: (call: CallReport) => void
+  /** A gauge whose values, by the given label, are asked for when the metrics are. */
+  readonly observed: (gauge: ObservedGauge) => void
+}
+
+export interface ObservedGauge {
+  readonly name: string
+  readonly help: string
+  /** Left out: a single value, under any key. */
+  readonly label?: string
+  readonly values: () => Iterable<readonly [labelValue: string, value: number]>
+}
+
+const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60]
+
+export function controllerMetrics(): ControllerMetrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+
+  const adds = new Counter({
+    name: 'workqueue_adds_total',
+    help: 'Keys that came to wait for a worker.',
+    labelNames: ['name'],
+    registers,
+  })
+  const waits = new Histogram({
+    name: 'workqueue_queue_duration_seconds',
+    help: 'How long a key waited for a worker.',
+    labelNames: ['name'],
+    buckets: SECONDS,
+    registers,
+  })
+  const works = new Histogram({
+    name: 'workqueue_work_duration_seconds',
+    help: 'How long a worker had a key.',
+    labelNames: ['name'],
+    buckets: SECONDS,
+    registers,
+  })
+  const retries = new Counter({
+    name: 'workqueue_retries_total',
+    help: 'Keys that were added again after a failure.',
+    labelNames: ['name'],
+    registers,
+  })
+  const reconciles = new Counter({
+    name: 'controller_runtime_reconcile_total',
+    help: 'Reconciles by outcome: success, requeue_after, error.',
+    labelNames: ['controller', 'result'],
+    registers,
+  })
+  const reconcileTimes = new Histogram({
+    name: 'controller_runtime_reconcile_time_seconds',
+    help: 'How long a reconcile took.',
+    labelNames: ['controller'],
+    buckets: SECONDS,
+    registers,
+  })
+  const kubeRequests = new Counter({
+    name: 'rest_client_requests_total',
+    help: 'Requests to the Kubernetes API by status code; 0 is no answer.',
+    labelNames: ['code', 'method'],
+    registers,
+  })
+  const cloudCalls = new Counter({
+    name: 'skyclust_cloud_calls_total',
+    help: 'Calls of a cloud by action and outcome; an outcome other than ok is the class of the error.',
+    labelNames: ['provider', 'region', 'action', 'outcome'],
+    registers,
+  })
+  const cloudTimes = new Histogram({
+    name: 'skyclust_cloud_call_seconds',
+    help: 'How long a cloud took to answer.',
+    labelNames: ['provider', 'action'],
+    buckets: SECONDS,
+    registers,
+  })
+  const depths = new Map<string, () => number>()
+
+  function observed({ name, help, label, values }: ObservedGauge): void {
+    const gauge: Gauge<string> = new Gauge({
+      name,
+      help,
+      labelNames: label === undefined ? [] : [label],
+      registers,
+      collect() {
+        gauge.reset()
+        for (const [key, value] of values()) label === undefined ? gauge.set(value) : gauge.set({ [label]: key }, value)
+      },
+    })
+  }
+
+  observed({
+    name: 'workqueue_depth',
+    help: 'Keys that wait for a worker.',
+    label: 'name',
+    values: () => [...depths].map(([name, depth]) => [name, depth()] as const),
+  })
+
+  const results = { done: 'success', requeued: 'requeue_after', failed: 'error' } as const
+  return {
+    registry,
+    observed,
+    depthOf: (name, depth) => void depths.set(name, depth),
+    queue: (name) => ({
+      added: () => adds.inc({ name }),
+      taken: (_key, waitedMs) => waits.observe({ name }, waitedMs / 1000),
+      done: (_key, workedMs) => works.observe({ name }, workedMs / 1000),
+      retried: () => retries.inc({ name }),
+    }),
+    reconciled({ controller, outcome, durationMs }) {
+      reconciles.inc({ controller, result: results[outcome] })
+      reconcileTimes.observe({ controller }, durationMs / 1000)
+    },
+    kubeAnswered: ({ method, status }) => kubeRequests.inc({ code: String(status), method }),
+    cloudCalled({ provider, region, action, outcome, durationMs }) {
+      cloudCalls.inc({ provider, region, action, outcome })
+      cloudTimes.observe({ provider, action }, durationMs / 1000)
+    },
+  }
+}
