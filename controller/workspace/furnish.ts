@@ -1,6 +1,6 @@
 /**
- * Puts into a Workspace's Namespace, and beside it, what belongs there: roles bound to people, and the quota. Every write
- * may be repeated, and comes to the same in any order.
+ * Puts into a Workspace's Namespace, and beside it, what belongs there: roles bound to people, and the quota; and takes it
+ * out again. Every write may be repeated, and comes to the same in any order.
  */
 import { labels, managedBy } from '../../crds/names.ts'
 import type { Workspace } from '../../crds/workspace.ts'
@@ -30,8 +30,20 @@ export async function bindRoles(workspace: Workspace, client: KubeClient, signal
   await Promise.all(clusterRoleBindings.map((grant) => setGrant(client, clusterRoleBindingType, grant, signal)))
 }
 
-export async function setQuota(workspace: Workspace, client: KubeClient, signal: AbortSignal): Promise<void> {
-  const { apiVersion, kind, metadata, spec } = workspace
+export function setQuota(workspace: Workspace, client: KubeClient, signal: AbortSignal): Promise<void> {
+  return setGrant(client, resourceQuotaType, quotaOf(workspace), signal)
+}
+
+/** Out of a Namespace that stays: garbage collection would do it too, some time after the Workspace is gone. */
+export async function unfurnish(workspace: Workspace, client: KubeClient, signal: AbortSignal): Promise<void> {
+  const { roleBindings } = grantsOf(workspace)
+  await Promise.all(
+    roleBindings.map(({ draft }) => setGrant(client, roleBindingType, { draft, isWanted: false }, signal)),
+  )
+  await setGrant(client, resourceQuotaType, { ...quotaOf(workspace), isWanted: false }, signal)
+}
+
+function quotaOf({ apiVersion, kind, metadata, spec }: Workspace): Grant<Draft<ResourceQuota>> {
   const { vms, tofuRuns } = spec.quota ?? {}
   const hard = {
     ...(vms !== undefined && { 'count/vms.skyclust.io': String(vms) }),
@@ -46,7 +58,7 @@ export async function setQuota(workspace: Workspace, client: KubeClient, signal:
     },
     spec: { hard },
   }
-  await setGrant(client, resourceQuotaType, { draft, isWanted: Object.keys(hard).length > 0 }, signal)
+  return { draft, isWanted: Object.keys(hard).length > 0 }
 }
 
 async function setGrant<T extends KubeObject>(

@@ -16,7 +16,7 @@ import type { KindController } from '../kind-controller.ts'
 import type { KindDependencies } from '../kinds.ts'
 import { isDeleting, isPaused, type Readiness, reporter } from '../report.ts'
 import { clearOut } from './clear-out.ts'
-import { bindRoles, setQuota } from './furnish.ts'
+import { bindRoles, setQuota, unfurnish } from './furnish.ts'
 import { type Holding, isMadeByUs, ownNamespace, takeNamespace } from './workspace-namespace.ts'
 
 export type WorkspaceDependencies = Pick<KindDependencies, 'client' | 'events'> & {
@@ -66,7 +66,7 @@ export function workspaceController(deps: WorkspaceDependencies): KindController
 
   async function windDown(workspace: Workspace, signal: AbortSignal): Promise<Result> {
     const namespace = await ownNamespace(workspace, { client, namespaces }, signal)
-    const waitsFor = namespace && (await empty(namespace, signal))
+    const waitsFor = namespace && (await empty(workspace, namespace, signal))
     if (waitsFor === undefined) {
       await removeFinalizer(client, workspaceKind, workspace, finalizers.workspace, { signal })
       return undefined
@@ -77,10 +77,11 @@ export function workspaceController(deps: WorkspaceDependencies): KindController
   }
 
   /** What is still waited for; `undefined` once all is gone that is to go. */
-  async function empty(namespace: Namespace, signal: AbortSignal): Promise<string | undefined> {
+  async function empty(workspace: Workspace, namespace: Namespace, signal: AbortSignal): Promise<string | undefined> {
     const { name, uid } = namespace.metadata
     const left = await clearOut(name, { client, vms, runs, credentials }, signal)
-    if (left !== undefined || !isMadeByUs(namespace)) return left
+    if (left !== undefined) return left
+    if (!isMadeByUs(namespace)) return void (await unfurnish(workspace, client, signal))
     try {
       if (!isDeleting(namespace)) await client.delete(namespaceType, { name }, { preconditions: { uid }, signal })
       return `the Namespace${whatKeeps(await client.get(namespaceType, { name }, { signal }))}`
