@@ -9,7 +9,7 @@ import type { Facade } from './facade.ts'
 import type { ApiApp } from './http/define-route.ts'
 import { apiApp } from './http/define-route.ts'
 import { errorAnswer } from './http/envelope.ts'
-import { gate } from './http/gate.ts'
+import { type ApiFetch, gate } from './http/gate.ts'
 import { unmatched } from './http/unmatched.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { authRoutes } from './routes/auth.ts'
@@ -25,10 +25,16 @@ import { vmRoutes } from './routes/vms.ts'
 import { watchRoutes } from './routes/watch.ts'
 import { workspaceRoutes } from './routes/workspaces.ts'
 
-export function facadeApp(facade: Facade): ApiApp {
+export interface FacadeApp {
+  /** What the server calls. */
+  readonly fetch: ApiFetch
+  /** Behind the gate: for who wants to know the routes. */
+  readonly routes: ApiApp
+}
+
+export function facadeApp(facade: Facade): FacadeApp {
   const app = apiApp()
-  app.use(gate(facade.gate))
-  app.onError((error, context) => errorAnswer(context.var.call, facade.gate.toApiError(error, context.var.call)))
+  app.onError((error, { env: { call } }) => errorAnswer(call, facade.gate.toApiError(error, call)))
   app.notFound(unmatched(app))
 
   app.route('/', systemRoutes(facade))
@@ -45,5 +51,5 @@ export function facadeApp(facade: Facade): ApiApp {
   app.route('/api/v1', iacRoutes(facade))
   app.route('/api/v1', auditRoutes(facade))
   describe(app, facade.version)
-  return app
+  return { fetch: gate(app, facade.gate), routes: app }
 }

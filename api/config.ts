@@ -1,16 +1,19 @@
 /** What the facade can be told, beside what both processes share. */
 import { isIP } from 'node:net'
+import { z } from 'zod'
 import { type SettingValues, setting } from '../config/settings.ts'
 import { sharedSettings } from '../config/shared-settings.ts'
 import { duration, flag, oneOf, port, text, wholeNumber } from '../config/value-schemas.ts'
 import { oidcSettings } from './auth/oidc/settings.ts'
 import { locales } from './language/negotiation.ts'
-import { z } from 'zod'
 
 const ranges = z
   .string()
   .transform((value) => value.split(',').map((part) => part.trim()))
-  .refine((parts) => parts.every(isRange), 'is no comma-separated list of addresses and CIDR ranges, such as 10.0.0.0/8')
+  .refine(
+    (parts) => parts.every(isRange),
+    'is no comma-separated list of addresses and CIDR ranges, such as 10.0.0.0/8',
+  )
 
 const emailAddress = z.email('is no e-mail address')
 

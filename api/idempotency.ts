@@ -118,7 +118,7 @@ export async function createOnce<T extends KubeObject>({ mark, find, create }: C
 
 /** Tells the caller that nothing was made this time. */
 export function sayReplayed(context: ApiContext, { replayed }: { readonly replayed: boolean }): void {
-  if (replayed) context.var.call.headers['idempotent-replayed'] = 'true'
+  if (replayed) context.env.call.headers['idempotent-replayed'] = 'true'
 }
 
 function madeUnder<T extends KubeObject>(mark: IdempotencyMark, object: T | undefined): T | undefined {

@@ -13,17 +13,7 @@ export interface ApiMetrics {
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-const resources = new Set([
-  'auth',
-  'users',
-  'workspaces',
-  'credentials',
-  'vms',
-  'providers',
-  'iac',
-  'oidc',
-  'audit',
-])
+const resources = new Set(['auth', 'users', 'workspaces', 'credentials', 'vms', 'providers', 'iac', 'oidc', 'audit'])
 
 export function apiMetrics(): ApiMetrics {
   const registry = new Registry()
@@ -46,7 +36,11 @@ export function apiMetrics(): ApiMetrics {
   /** Finding a child by its labels costs more than counting. */
   const children = new Map<string, Histogram.Internal<'resource' | 'method' | 'status'>>()
 
-  function childFor(method: string, path: string, status: number): Histogram.Internal<'resource' | 'method' | 'status'> {
+  function childFor(
+    method: string,
+    path: string,
+    status: number,
+  ): Histogram.Internal<'resource' | 'method' | 'status'> {
     const segment = path.startsWith('/api/v1/') ? path.slice(8, indexOrEnd(path, 8)) : ''
     const resource = resources.has(segment) ? segment : 'other'
     const known = methods.has(method) ? method : 'other'

@@ -13,7 +13,7 @@ import { shownSettings } from '../config/settings.ts'
 import { kubeClient } from '../kube/client.ts'
 import type { Cluster } from '../kube/cluster.ts'
 import { facadeApp } from './app.ts'
-import { auditEvent } from './audit/audit-event.ts'
+import { auditLine } from './audit/audit-event.ts'
 import { openAudit } from './audit/open-audit.ts'
 import { accounts } from './auth/accounts.ts'
 import { apiTokens, MAX_TOKEN_LIFE_MS } from './auth/api-tokens.ts'
@@ -181,7 +181,7 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
       object: undefined,
     }
     const answered = { call, method: '', url: '/', status, userAgent: undefined, endedAt: call.startedAt }
-    audit.log.write(JSON.stringify(auditEvent(answered)))
+    audit.log.write(auditLine(answered), 'soon')
   }
 
   function every(ms: number, task: () => Promise<void>): NodeJS.Timeout {

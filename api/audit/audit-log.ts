@@ -1,8 +1,8 @@
 /**
  * Where audit lines go: a stream of their own, a line a call.
  *
- * Lines are gathered for as long as a write is under way and then written as one, in order. Nothing is dropped while
- * there is room in memory ({@link MAX_PENDING_BYTES}); a write that fails is tried again, so that a disk that was full for
+ * Lines are gathered for as long as a write is under way, those of reads for {@link GATHER_MS}, and then written as one,
+ * in order: a write a line would cost more than the read itself. Nothing is dropped while there is room in memory ({@link MAX_PENDING_BYTES}); a write that fails is tried again, so that a disk that was full for
  * a while loses nothing. What is dropped all the same is counted. `accepts()` says whether there is room for another
  * mutation's line, so that mutations can be refused rather than go unrecorded, and `written()` lets them wait.
  *
@@ -12,8 +12,11 @@
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 
 export interface AuditLog {
-  /** Never throws, never waits. */
-  write(line: string): void
+  /**
+   * Never throws, never waits. What may wait a moment goes together with what comes in that moment: the line of a read;
+   * a mutation's is on its way at once.
+   */
+  write(line: string, urgency: 'now' | 'soon'): void
   /** Whether a line written now would be kept. */
   accepts(): boolean
   /** Resolves once everything that was written so far is with the operating system. */
@@ -39,6 +42,7 @@ export interface AuditLogOptions {
   readonly maxPendingBytes?: number
 }
 
+const GATHER_MS = 50
 const MAX_PENDING_BYTES = 64 * 1024 * 1024
 const MAX_WRITE_BYTES = 1024 * 1024
 
@@ -48,8 +52,15 @@ export function auditLog(options: AuditLogOptions): AuditLog {
   let pendingBytes = 0
   let dropped = 0
   let writing: Promise<void> | undefined
+  let gathering: NodeJS.Timeout | undefined
   const waiters: (() => void)[] = []
   const closing = new AbortController()
+
+  function flush(): void {
+    clearTimeout(gathering)
+    gathering = undefined
+    writing ??= drain()
+  }
 
   async function drain(): Promise<void> {
     await Promise.resolve() // gathers what comes in the same turn
@@ -71,8 +82,13 @@ export function auditLog(options: AuditLogOptions): AuditLog {
 
   function takeBatch(): string[] {
     let size = 0
-    const count = lines.findIndex((line) => (size += line.length) > MAX_WRITE_BYTES)
-    return lines.splice(0, count < 0 ? lines.length : Math.max(1, count))
+    let count = 0
+    for (const line of lines) {
+      size += line.length
+      if (count > 0 && size > MAX_WRITE_BYTES) break
+      count += 1
+    }
+    return lines.splice(0, count)
   }
 
   async function tryToWrite(bytes: Buffer): Promise<boolean> {
@@ -86,17 +102,21 @@ export function auditLog(options: AuditLogOptions): AuditLog {
   }
 
   return {
-    write(line) {
+    write(line, urgency) {
       if (pendingBytes + line.length > maxPendingBytes) {
         dropped += 1
         return
       }
       pendingBytes += line.length + 1
       lines.push(`${line}\n`)
-      writing ??= drain()
+      if (urgency === 'now' || pendingBytes > MAX_WRITE_BYTES) flush()
+      else if (writing === undefined) gathering ??= setTimeout(flush, GATHER_MS)
     },
     accepts: () => pendingBytes < maxPendingBytes / 2,
-    written: () => (writing === undefined ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
+    written() {
+      if (gathering !== undefined) flush()
+      return writing === undefined ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))
+    },
     get dropped() {
       return dropped
     },
@@ -105,6 +125,7 @@ export function auditLog(options: AuditLogOptions): AuditLog {
     },
     async close(timeoutMs) {
       const timer = setTimeout(() => closing.abort(), timeoutMs)
+      if (lines.length > 0) flush()
       await writing
       clearTimeout(timer)
       await sink.close()
@@ -182,6 +203,10 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true })
+    function wake(): void {
+      clearTimeout(timer)
+      resolve()
+    }
+    signal.addEventListener('abort', wake, { once: true })
   })
 }

@@ -65,7 +65,10 @@ async function* linesFromEnd(path: string): AsyncGenerator<string> {
       const firstBreak = position === 0 ? -1 : text.indexOf(0x0a)
       beginning = firstBreak < 0 && position > 0 ? text : text.subarray(0, Math.max(0, firstBreak))
       if (firstBreak < 0 && position > 0) continue
-      const lines = text.subarray(firstBreak + 1).toString().split('\n')
+      const lines = text
+        .subarray(firstBreak + 1)
+        .toString()
+        .split('\n')
       for (let index = lines.length - 1; index >= 0; index--) if (lines[index]) yield lines[index] as string
     }
   } finally {

@@ -78,14 +78,19 @@ export function authenticate({ store, tokens, client, namespace }: AuthenticateO
     const token = bearerForm.exec(authorization)?.[1]
     if (token === undefined) throw unauthorized('invalid_token')
     if (sessions.freshness().staleMs > STALE_AFTER_MS || users.freshness().staleMs > STALE_AFTER_MS) {
-      throw new ApiError('SERVICE_UNAVAILABLE', store.isSynced ? refused.stale : refused.starting, { retryAfterSeconds: 2 })
+      throw new ApiError('SERVICE_UNAVAILABLE', store.isSynced ? refused.stale : refused.starting, {
+        retryAfterSeconds: 2,
+      })
     }
     const claims = tokens.remembered(token)
     return (claims && fromCaches(claims)) ?? slowly(token)
   }
 }
 
-function isIn(user: { readonly metadata: { deletionTimestamp?: string | undefined }; spec: { disabled: boolean } }): boolean {
+function isIn(user: {
+  readonly metadata: { deletionTimestamp?: string | undefined }
+  spec: { disabled: boolean }
+}): boolean {
   return !user.spec.disabled && user.metadata.deletionTimestamp === undefined
 }
 

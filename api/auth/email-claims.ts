@@ -141,7 +141,7 @@ function encode(claim: { userName: string; claimedAt: number }): Record<string, 
 
 function parse(secret: Secret): { readonly userName: string; readonly claimedAt: number } {
   try {
-    return JSON.parse(Buffer.from(secret.data?.['claim'] ?? '', 'base64').toString())
+    return JSON.parse(Buffer.from(secret.data?.claim ?? '', 'base64').toString())
   } catch {
     return { userName: '', claimedAt: 0 } // somebody wrote into it by hand: nobody's
   }

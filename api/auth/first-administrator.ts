@@ -2,8 +2,9 @@
  * The first administrator, from the configuration: made once, if the installation has none. Two replicas that start at
  * once make one, because the claim on the address is one.
  */
-import type { Store } from '../store/store.ts'
+
 import { ApiError } from '../http/api-error.ts'
+import type { Store } from '../store/store.ts'
 import type { Accounts } from './accounts.ts'
 
 export type FirstAdministrator =

@@ -28,8 +28,7 @@ export const noAttempts: LoginAttempts = {
 
 export type LoginVerdict =
   /** The password is looked at after so long. */
-  | { readonly may: true; readonly delayMs: number }
-  | { readonly may: false; readonly retryAfterSeconds: number }
+  { readonly may: true; readonly delayMs: number } | { readonly may: false; readonly retryAfterSeconds: number }
 
 /** Failures that cost nothing; the contract's five. */
 const FREE = 5

@@ -10,8 +10,8 @@
  *   https://github.com/P-H-C/phc-string-format for the format
  */
 import { type Argon2Parameters, argon2, randomBytes, timingSafeEqual } from 'node:crypto'
-import { refused } from '../language/messages.ts'
 import { ApiError } from '../http/api-error.ts'
+import { refused } from '../language/messages.ts'
 
 export interface Passwords {
   hash(password: string): Promise<string>
@@ -83,7 +83,8 @@ function phcString({ memory, passes, parallelism }: Parameters, salt: Uint8Array
   return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${base64(salt)}$${base64(tag)}`
 }
 
-const phcForm = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{16,86})$/
+const phcForm =
+  /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{16,86})$/
 
 function parsePhcString(hash: string): Parameters & { readonly salt: Buffer; readonly tag: Buffer } {
   const parts = phcForm.exec(hash)

@@ -80,7 +80,9 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     readAt = now()
     if (JSON.stringify(keys) === JSON.stringify(stored)) return
     const secretOnes = keys.filter(({ jwk }) => jwk.d !== undefined)
-    verifiers = new Map(await Promise.all(keys.map(async (one) => [one.kid, await imported(publicPart(one.jwk))] as const)))
+    verifiers = new Map(
+      await Promise.all(keys.map(async (one) => [one.kid, await imported(publicPart(one.jwk))] as const)),
+    )
     signers = new Map(await Promise.all(secretOnes.map(async (one) => [one.kid, await imported(one.jwk)] as const)))
     stored = keys
     for (const listener of listeners) listener()
@@ -185,6 +187,8 @@ function parseKeys(secret: Secret): readonly StoredKey[] {
   try {
     return JSON.parse(Buffer.from(secret.data?.[DATA_KEY] ?? '', 'base64').toString()) as StoredKey[]
   } catch {
-    throw new Error(`the Secret ${secret.metadata.namespace}/${secret.metadata.name} holds no keys; delete it to have new ones made`)
+    throw new Error(
+      `the Secret ${secret.metadata.namespace}/${secret.metadata.name} holds no keys; delete it to have new ones made`,
+    )
   }
 }

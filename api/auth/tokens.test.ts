@@ -27,7 +27,15 @@ async function keyRing() {
     if (found === undefined) throw new Error(kid)
     return found
   }
-  return { ring, add, pair, drop: (kid: string) => (pairs.delete(kid), listeners.forEach((listener) => void listener())) }
+  return {
+    ring,
+    add,
+    pair,
+    drop(kid: string) {
+      pairs.delete(kid)
+      for (const listener of listeners) void listener()
+    },
+  }
 }
 
 describe('tokens', () => {

@@ -1,10 +1,9 @@
 /**
- * What one call carries from the door to the audit log: Hono's variables, typed.
+ * What one call carries from the gate to the audit log: `context.env.call`.
  *
  * `headers` are those of the answer, as a plain object, because a `Headers` object costs more than the rest of a
  * small answer; whoever writes the answer copies them in.
  */
-import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { Caller } from '../auth/caller.ts'
 import type { Locale } from '../language/negotiation.ts'
@@ -34,9 +33,13 @@ export interface AuditObject {
 }
 
 export interface ApiEnv {
-  /** Partial: a test that calls the app itself has no socket. */
-  Bindings: Partial<HttpBindings>
-  Variables: { call: Call }
+  /** `call` is put there by the gate. */
+  Bindings: Connection & { call: Call }
+}
+
+/** As much as we use of what the server gives; a test that calls the app itself has none of it. */
+export interface Connection {
+  readonly incoming?: { readonly socket: { readonly remoteAddress?: string | undefined } }
 }
 
 export type ApiContext = Context<ApiEnv>
@@ -48,7 +51,7 @@ export function callerGone(context: ApiContext): AbortSignal {
 
 /** Of a route that needs a token; the gate has seen to it that there is one. */
 export function callerIn(context: ApiContext): Caller {
-  const { caller } = context.var.call
+  const { caller } = context.env.call
   if (caller === undefined) throw new Error('a route that needs a token was reached without one')
   return caller
 }

@@ -10,16 +10,12 @@ const object = { metadata: { name: 'a', uid: 'u', resourceVersion: '42', creatio
 /** What an answer would be: the status, and the tag. */
 async function answer(method: 'GET' | 'PUT' | 'DELETE', headers: Record<string, string>) {
   const app = new Hono<ApiEnv>()
-  app.use((context, next) => {
-    context.set('call', { headers: {} } as Call)
-    return next()
-  })
   app.onError((error, context) => context.text('', (error as ApiError).status, { ...(error as ApiError).headers }))
   app.get(
     '/',
     (context) =>
       (unchanged(context, object) as unknown as Response | undefined) ??
-      context.text('all of it', 200, context.var.call.headers),
+      context.text('all of it', 200, context.env.call.headers),
   )
   app.put('/', (context) => {
     requireMatch(context, object)
@@ -34,7 +30,7 @@ async function answer(method: 'GET' | 'PUT' | 'DELETE', headers: Record<string, 
     })
     return context.json(asked)
   })
-  const response = await app.request('/', { method, headers })
+  const response = await app.request('/', { method, headers }, { call: { headers: {} } as Call })
   return { status: response.status, etag: response.headers.get('etag'), text: await response.text() }
 }
 

@@ -25,7 +25,7 @@ type Versioned = Pick<KubeObject, 'metadata'>
 
 /** Says in the answer which version it shows. */
 export function tag(context: ApiContext, object: Versioned): void {
-  context.var.call.headers.etag = etagOf(object)
+  context.env.call.headers.etag = etagOf(object)
 }
 
 /** 304 for a caller who has this version already; `undefined` for everybody else. Tags the answer either way. */
@@ -34,7 +34,7 @@ export function unchanged(context: ApiContext, object: Versioned): TypedResponse
   const known = context.req.raw.headers.get('if-none-match')
   if (known === null || !names(known, etagOf(object), { weakly: true })) return undefined
   // A 304 stands for the very answer that the route declares.
-  return new Response(null, { status: 304, headers: context.var.call.headers }) as unknown as TypedResponse<
+  return new Response(null, { status: 304, headers: context.env.call.headers }) as unknown as TypedResponse<
     never,
     200,
     'json'

@@ -48,7 +48,7 @@ export function listAnswer<T>(
   context: ApiContext,
   page: { readonly items: readonly JsonText<T>[]; readonly total: number },
 ): TypedResponse<JSONParsed<DataAnswer<T[]>>, 200, 'json'> {
-  context.var.call.headers['x-total-count'] = String(page.total)
+  context.env.call.headers['x-total-count'] = String(page.total)
   return answer(context, 200, `{"success":true,"data":[${page.items.join(',')}]}`)
 }
 
@@ -56,7 +56,7 @@ export function messageAnswer(
   context: ApiContext,
   message: Message,
 ): TypedResponse<JSONParsed<MessageAnswer>, 200, 'json'> {
-  const { call } = context.var
+  const call = context.env.call
   speak(call)
   return answer(context, 200, JSON.stringify({ success: true, message: message[call.locale] }))
 }
@@ -75,7 +75,7 @@ export function errorAnswer(call: Call, error: ApiError): Response {
 /** Caches must know that the text depends on the language asked for. */
 function speak(call: Call): void {
   call.headers['content-language'] = call.locale
-  call.headers['vary'] = 'Accept-Language'
+  call.headers.vary = 'Accept-Language'
 }
 
 function translate(fields: Readonly<Record<string, Message>>, call: Call): Record<string, string> {
@@ -88,7 +88,7 @@ function answer<Body, Status extends 200 | 201>(
   text: string,
 ): TypedResponse<Body, Status, 'json'> {
   // Hono types a JSON answer by what was serialised; here the text was serialised before, and the types say of what.
-  return jsonResponse(context.var.call, status, text) as unknown as TypedResponse<Body, Status, 'json'>
+  return jsonResponse(context.env.call, status, text) as unknown as TypedResponse<Body, Status, 'json'>
 }
 
 export function jsonResponse(call: Call, status: number, text: string): Response {

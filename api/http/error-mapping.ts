@@ -50,9 +50,13 @@ function fromKubernetes(error: KubeError): ApiError {
     case 404:
       return new ApiError('NOT_FOUND', refused.notFound, { cause: error })
     case 409:
-      return new ApiError('CONFLICT', isAlreadyExists(error) ? refused.clusterRefuses(error.message) : refused.conflict, {
-        cause: error,
-      })
+      return new ApiError(
+        'CONFLICT',
+        isAlreadyExists(error) ? refused.clusterRefuses(error.message) : refused.conflict,
+        {
+          cause: error,
+        },
+      )
     default: // 401: our own account; 410, 429: we asked too much or too late
       return clusterAway(error)
   }
@@ -65,7 +69,7 @@ function invalidInCluster(error: KubeError): ApiError {
     const words = cause.message ?? error.message
     fields[restField(cause.field ?? 'body')] ??= { ko: words, en: words }
   }
-  if (Object.keys(fields).length === 0) fields['body'] = { ko: error.message, en: error.message }
+  if (Object.keys(fields).length === 0) fields.body = { ko: error.message, en: error.message }
   return new ApiError('VALIDATION_ERROR', refused.validation, { fields, cause: error })
 }
 
@@ -87,7 +91,8 @@ function forbiddenInCluster(error: KubeError): ApiError {
 function fromCloud(error: CloudError): ApiError {
   const { code } = errorClasses[error.class]
   const said = refused.cloudSays(error.action, error.message)
-  const retryAfterSeconds = code === 'TOO_MANY_REQUESTS' || code === 'SERVICE_UNAVAILABLE' ? CLOUD_RETRY_SECONDS : undefined
+  const retryAfterSeconds =
+    code === 'TOO_MANY_REQUESTS' || code === 'SERVICE_UNAVAILABLE' ? CLOUD_RETRY_SECONDS : undefined
   const options = { cause: error, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) }
   return new ApiError(code === 'INTERNAL_ERROR' ? 'BAD_GATEWAY' : code, said, options)
 }

@@ -14,5 +14,6 @@ it('does not wait when the answer may come later', () => {
 })
 
 it('takes what it cannot understand for no preference', () => {
-  for (const header of ['', 'wait', 'wait=-1', 'wait=soon', 'wait=1.5', '=;,']) expect(waitPreference(header)).toBe(5_000)
+  for (const header of ['', 'wait', 'wait=-1', 'wait=soon', 'wait=1.5', '=;,'])
+    expect(waitPreference(header)).toBe(5_000)
 })

@@ -6,7 +6,9 @@ function limit(options = { perSecond: 50, burst: 200 }) {
   const limited = rateLimit({ name: 'user', ...options, now: () => t })
   return {
     ...limited,
-    wait: (ms: number) => void (t += ms),
+    wait(ms: number) {
+      t += ms
+    },
     /** How many of `calls` pass at once. */
     passing: (key: string, calls: number) =>
       Array.from({ length: calls }, () => limited.take(key)).filter((verdict) => verdict.allowed).length,

@@ -11,7 +11,7 @@ import { getRequestListener } from '@hono/node-server'
 import { type Message, refused } from '../language/messages.ts'
 import type { Locale } from '../language/negotiation.ts'
 import { type ErrorCode, errorCodes } from './api-error.ts'
-import type { ApiApp } from './define-route.ts'
+import type { ApiFetch } from './gate.ts'
 
 export interface HttpServer {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
@@ -37,7 +37,7 @@ const REQUEST_WITHIN_MS = 30_000
 const KEEP_ALIVE_MS = 70_000
 
 /** Rejects when the port cannot be had. */
-export async function httpServer(app: ApiApp, options: HttpServerOptions): Promise<HttpServer> {
+export async function httpServer(app: { readonly fetch: ApiFetch }, options: HttpServerOptions): Promise<HttpServer> {
   const listener = getRequestListener(app.fetch, { errorHandler: (error) => malformedResponse(error) })
   const server = createServer(
     {

@@ -21,11 +21,15 @@ export function unmatched(app: ApiApp): NotFoundHandler<ApiEnv> {
   }
 
   return (context) => {
-    const { call } = context.var
+    const call = context.env.call
     const allowed = allowedAt(context.req.path).join(', ')
     if (allowed === '') return errorAnswer(call, new ApiError('NOT_FOUND', refused.noRoute))
-    if (context.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { ...call.headers, allow: allowed } })
-    return errorAnswer(call, new ApiError('METHOD_NOT_ALLOWED', refused.method(allowed), { headers: { allow: allowed } }))
+    if (context.req.method === 'OPTIONS')
+      return new Response(null, { status: 204, headers: { ...call.headers, allow: allowed } })
+    return errorAnswer(
+      call,
+      new ApiError('METHOD_NOT_ALLOWED', refused.method(allowed), { headers: { allow: allowed } }),
+    )
   }
 }
 

@@ -67,13 +67,13 @@ export function authRoutes(facade: Pick<Facade, 'registration' | 'accounts' | 'l
     })
     sayReplayed(context, made)
     const user = made.object
-    const call = context.get('call')
+    const call = context.env.call
     call.object = { resource: 'users', id: user.metadata.uid, name: user.metadata.name }
     return createdAnswer(context, { ...userSummary(user), created_at: user.metadata.creationTimestamp })
   })
 
   serve(app, login, async (context) => {
-    const { call, req } = { call: context.get('call'), req: context.req }
+    const { call, req } = { call: context.env.call, req: context.req }
     const given = req.valid('json')
     const user = await facade.login.byPassword(given.email, given.password, call.sourceAddress)
     call.object = { resource: 'users', id: user.metadata.uid, name: user.metadata.name }
@@ -85,7 +85,7 @@ export function authRoutes(facade: Pick<Facade, 'registration' | 'accounts' | 'l
 
   serve(app, logout, async (context) => {
     const { session } = callerIn(context)
-    context.get('call').object = { resource: 'sessions', id: session.metadata.uid, name: session.metadata.name }
+    context.env.call.object = { resource: 'sessions', id: session.metadata.uid, name: session.metadata.name }
     await facade.sessions.end(session)
     return messageAnswer(context, done.loggedOut)
   })

@@ -97,7 +97,7 @@ export function credentialRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCa
 
   function about(context: ApiContext, { metadata }: Credential): void {
     const { uid: id, namespace = '', name } = metadata
-    context.get('call').object = { resource: 'credentials', id, namespace, name }
+    context.env.call.object = { resource: 'credentials', id, namespace, name }
   }
 
   async function workspacesIn(context: ApiContext, workspaceId: string | undefined): Promise<readonly Workspace[]> {

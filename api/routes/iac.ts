@@ -119,7 +119,7 @@ export function iacRoutes({ store, access, asCaller }: Pick<Facade, 'store' | 'a
   const app = apiApp()
 
   function about(context: ApiContext, { metadata: { uid: id, namespace = '', name } }: TofuRun): void {
-    context.get('call').object = { resource: 'tofuruns', id, namespace, name }
+    context.env.call.object = { resource: 'tofuruns', id, namespace, name }
   }
 
   const shown = (run: TofuRun, workspace: Workspace) =>
@@ -223,7 +223,7 @@ export function iacRoutes({ store, access, asCaller }: Pick<Facade, 'store' | 'a
   serve(app, getOutput, async (context) => {
     const { object, workspace } = await access.run(callerIn(context), context.req.param('id'), 'run.read')
     about(context, object)
-    const call = context.get('call')
+    const call = context.env.call
     if (context.req.valid('query').follow !== 'true') {
       const whole = (await piecesOf(context, object, workspace)).map(({ text: part }) => part).join('')
       return new Response(whole, { headers: { ...call.headers, 'content-type': 'text/plain; charset=utf-8' } }) as never

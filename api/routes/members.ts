@@ -74,7 +74,7 @@ export function memberRoutes({ store, access, asCaller }: Pick<Facade, 'store' |
     const workspace = await access.workspace(caller, context.req.param('id'), 'members.edit')
     const given = context.req.valid('json')
     const user = await userOf(given)
-    context.get('call').object = { resource: 'workspaces', id: workspace.metadata.uid, name: workspace.metadata.name }
+    context.env.call.object = { resource: 'workspaces', id: workspace.metadata.uid, name: workspace.metadata.name }
     const changed = await asCaller.toWorkspace(caller, workspace, (client) =>
       change(client, workspaceKind, workspace, (current) => withMember(current, user, given.role)),
     )
@@ -87,7 +87,7 @@ export function memberRoutes({ store, access, asCaller }: Pick<Facade, 'store' |
     const workspace = await access.workspace(caller, context.req.param('id'), 'members.edit')
     const user = await store.userById(context.req.param('userID'))
     if (user === undefined) throw notFound()
-    context.get('call').object = { resource: 'workspaces', id: workspace.metadata.uid, name: workspace.metadata.name }
+    context.env.call.object = { resource: 'workspaces', id: workspace.metadata.uid, name: workspace.metadata.name }
     const changed = await asCaller.toWorkspace(caller, workspace, (client) =>
       change(client, workspaceKind, workspace, (current) => withoutMember(current, user)),
     )

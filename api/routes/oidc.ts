@@ -93,7 +93,7 @@ export function oidcRoutes(facade: Pick<Facade, 'registration' | 'sessions' | 'o
   serve(app, finish, async (context) => {
     const provider = providerOf(context)
     const { code, state, iss } = context.req.valid('json')
-    const call = context.get('call')
+    const call = context.env.call
     const beginner: Beginner = beginnerIn(context) ?? { kind: 'browser', secret: '' } // one without the cookie began nothing
     const opened = await usedState(state, provider.name, beginner)
     const identity = await provider.redeem({ ...opened, code, state, issuer: iss })
@@ -126,7 +126,7 @@ export function oidcRoutes(facade: Pick<Facade, 'registration' | 'sessions' | 'o
 
 /** Who calls, as far as a login is concerned; `undefined` for a browser without our cookie. */
 function beginnerIn(context: ApiContext): Beginner | undefined {
-  const { caller } = context.get('call')
+  const { caller } = context.env.call
   if (caller !== undefined) {
     requireLogin(caller)
     return { kind: 'user', uid: caller.id }
@@ -156,7 +156,7 @@ function setCookie(context: ApiContext, { settings }: OidcProvider): Beginner {
   const isSecure = settings.redirectUri.startsWith('https:')
   const name = isSecure ? '__Host-skyclust-login' : 'skyclust-login'
   const attributes = `Path=/; Max-Age=${COOKIE_LIFE_SECONDS}; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
-  context.get('call').headers['set-cookie'] = `${name}=${secret}; ${attributes}`
+  context.env.call.headers['set-cookie'] = `${name}=${secret}; ${attributes}`
   return { kind: 'browser', secret }
 }
 

@@ -110,7 +110,7 @@ export function tokenRoutes(
   function ownSession(context: ApiContext, caller: Caller): Session {
     const session = ownSessions(caller).find(({ metadata }) => metadata.uid === context.req.param('id'))
     if (session === undefined) throw notFound()
-    context.get('call').object = { resource: 'sessions', id: session.metadata.uid, name: session.metadata.name }
+    context.env.call.object = { resource: 'sessions', id: session.metadata.uid, name: session.metadata.name }
     return session
   }
 
@@ -159,12 +159,12 @@ export function tokenRoutes(
       caller,
       { ...wanted, workspace, expiresAt: endOf(expires_at, now()) },
       {
-        origin: { userAgent: context.req.header('user-agent'), sourceAddress: context.get('call').sourceAddress },
+        origin: { userAgent: context.req.header('user-agent'), sourceAddress: context.env.call.sourceAddress },
         mark: markOf(context, caller.id, { ...wanted, workspace_id, expires_at }),
       },
     )
     const { metadata } = made.session
-    context.get('call').object = { resource: 'sessions', id: metadata.uid, name: metadata.name }
+    context.env.call.object = { resource: 'sessions', id: metadata.uid, name: metadata.name }
     sayReplayed(context, made)
     return createdAnswer(context, { ...shown(made.session, caller), token: made.token })
   })

@@ -89,7 +89,7 @@ export function userRoutes(facade: Pick<Facade, 'store' | 'accounts' | 'login' |
     const id = context.req.param('id') ?? ''
     const user = id === 'me' ? caller.user : await store.userById(id)
     if (user === undefined || user.metadata.deletionTimestamp !== undefined || !maySee(caller, user)) throw notFound()
-    context.get('call').object = { resource: 'users', id: user.metadata.uid, name: user.metadata.name }
+    context.env.call.object = { resource: 'users', id: user.metadata.uid, name: user.metadata.name }
     return user
   }
 
@@ -139,7 +139,7 @@ export function userRoutes(facade: Pick<Facade, 'store' | 'accounts' | 'login' |
       let user = await userIn(context, caller)
       requireSelfOrAdmin(caller, user, true)
       requireMatch(context, user)
-      if (wanted !== undefined) await requirePassword(caller, user, current, context.get('call').sourceAddress)
+      if (wanted !== undefined) await requirePassword(caller, user, current, context.env.call.sourceAddress)
       if (fields.name !== undefined || fields.email !== undefined) {
         user = await accounts.change(user, fields, (current) => requireMatch(context, current))
       }

@@ -142,7 +142,7 @@ export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 
 
   function about(context: ApiContext, { metadata }: VM): void {
     const { uid: id, namespace = '', name } = metadata
-    context.get('call').object = { resource: 'vms', id, namespace, name }
+    context.env.call.object = { resource: 'vms', id, namespace, name }
   }
 
   serve(app, createVm, async (context) => {

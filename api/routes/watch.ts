@@ -69,7 +69,7 @@ export function watchRoutes(facade: Pick<Facade, 'store' | 'access' | 'live'>): 
 
   async function answer(context: ApiContext, scope: (caller: Caller) => Scope | Ending): Promise<Response> {
     const caller = callerIn(context)
-    const { call, req } = { call: context.get('call'), req: context.req }
+    const { call, req } = { call: context.env.call, req: context.req }
     const room = live.room(caller.name)
     if (room === 'userFull') throw new ApiError('TOO_MANY_REQUESTS', watchWords.userFull, { retryAfterSeconds: 30 })
     if (room === 'full') throw new ApiError('SERVICE_UNAVAILABLE', refused.busy, { retryAfterSeconds: 10 })

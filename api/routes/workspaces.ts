@@ -96,7 +96,7 @@ export function workspaceRoutes({ store, access, asCaller }: Pick<Facade, 'store
   const app = apiApp()
 
   function about(context: ApiContext, { metadata }: Workspace): void {
-    context.get('call').object = { resource: 'workspaces', id: metadata.uid, name: metadata.name }
+    context.env.call.object = { resource: 'workspaces', id: metadata.uid, name: metadata.name }
   }
 
   async function settled(workspace: Workspace): Promise<void> {

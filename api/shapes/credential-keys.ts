@@ -43,7 +43,10 @@ export interface SplitKeys {
   readonly spec: Readonly<Record<string, unknown>>
 }
 
-export function splitKeys({ credentialFields }: ProviderKeys, given: Readonly<Record<string, string | undefined>>): SplitKeys {
+export function splitKeys(
+  { credentialFields }: ProviderKeys,
+  given: Readonly<Record<string, string | undefined>>,
+): SplitKeys {
   const secret: Record<string, string> = {}
   const spec: Record<string, unknown> = {}
   for (const field of credentialFields) {
@@ -78,7 +81,7 @@ const serviceAccountKey = z
 function isKeyFile(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const key = value as Record<string, unknown>
-  return key['type'] === 'service_account' && neededInKeyFile.every((name) => isFilled(key[name]))
+  return key.type === 'service_account' && neededInKeyFile.every((name) => isFilled(key[name]))
 }
 
 function isFilled(value: unknown): boolean {
@@ -97,7 +100,7 @@ function set(target: Record<string, unknown>, [first = '', ...rest]: readonly st
   if (rest.length === 0) {
     target[first] = value
   } else {
-    const inner = (target[first] ??= {}) as Record<string, unknown>
-    set(inner, rest, value)
+    target[first] ??= {}
+    set(target[first] as Record<string, unknown>, rest, value)
   }
 }

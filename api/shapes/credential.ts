@@ -17,7 +17,7 @@ export const credentialSchema = z
     region: z.string().openapi({ description: 'The default region; "" when there is none.' }),
     account: z.string().openapi({ description: 'The account or project, as the cloud says; "" until it has.' }),
     ready: z.boolean().openapi({ description: 'Whether the cloud has accepted it.' }),
-    error: z.string().openapi({ description: "Why it is not ready, in the cloud's words; \"\" when it is." }),
+    error: z.string().openapi({ description: 'Why it is not ready, in the cloud\'s words; "" when it is.' }),
   })
   .openapi('Credential')
 

@@ -24,7 +24,7 @@ export const vmSchema = z
     instance_type: z.string(),
     region: z.string().openapi({ description: '"" until it is known, when the Credential decides.' }),
     image_id: z.string(),
-    error: z.string().openapi({ description: "What is wrong, in the cloud's words; \"\" when nothing is." }),
+    error: z.string().openapi({ description: 'What is wrong, in the cloud\'s words; "" when nothing is.' }),
     deleted_at: time.optional().openapi({ description: 'When its deletion was asked for.' }),
   })
   .openapi('VM')

@@ -34,7 +34,8 @@ export function credentialChoice(store: Store, access: Access, client: KubeClien
     }
     const known = candidates(store.credentialsIn(namespace), provider)
     // One that another replica made a moment ago may not have arrived here: before saying no, ask the cluster.
-    const found = known.length === 1 ? known : candidates((await client.list(credentialKind, { namespace })).items, provider)
+    const found =
+      known.length === 1 ? known : candidates((await client.list(credentialKind, { namespace })).items, provider)
     const [only, another] = found
     if (only === undefined) throw new ApiError('CONFLICT', refused.noCredential(provider))
     if (another !== undefined) throw severalCredentials(found)

@@ -13,8 +13,8 @@ import type { Cache } from '../../kube/cache.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { errorFromAnswer } from '../../kube/kube-error.ts'
 import { collectionPath, type KubeObject, type ResourceType } from '../../kube/resource.ts'
-import { refused } from '../language/messages.ts'
 import { ApiError } from '../http/api-error.ts'
+import { refused } from '../language/messages.ts'
 import { recentSet } from './recent-set.ts'
 
 export interface ExactLookup<T> {

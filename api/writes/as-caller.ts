@@ -104,7 +104,10 @@ export function asCaller({ client, store, now = () => performance.now() }: AsCal
 }
 
 /** Refusals by quota or by a namespace that goes away are not RBAC's, and waiting does not mend them. */
-function isFinal(error: { readonly message: string; readonly details: { readonly causes?: readonly object[] } }): boolean {
+function isFinal(error: {
+  readonly message: string
+  readonly details: { readonly causes?: readonly object[] }
+}): boolean {
   return error.message.includes('exceeded quota') || (error.details.causes?.length ?? 0) > 0
 }
 

@@ -49,7 +49,7 @@ async function secondsUntil(
 
 async function watched(rig: Rig, action: (vms: Cache<VM>) => Promise<void>): Promise<void> {
   const stop = new AbortController()
-  const vms = cache(rig.client, vmKind, { signal: stop.signal, freeze: false })
+  const vms = cache(rig.client, vmKind, { signal: stop.signal })
   await vms.synced()
   try {
     await action(vms)
