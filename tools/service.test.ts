@@ -66,7 +66,7 @@ describe('service', () => {
     await one.start()
 
     expect(one.pid()).not.toBe(first)
-    expect(await readFile(logFile, 'utf8')).toBe('ready\nready\n')
+    await expect.poll(() => readFile(logFile, 'utf8')).toBe('ready\nready\n')
     await one.stop(0)
   })
 })

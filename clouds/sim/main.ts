@@ -17,7 +17,7 @@ if (!Number.isInteger(port) || port < 0 || port > 65_535) {
   fail(`SKYCLUST_SIM_PORT is "${process.env.SKYCLUST_SIM_PORT}"; it is a port from 0 to 65535`)
 }
 
-const journal = process.env.SKYCLUST_SIM_STATE ? openJournal(process.env.SKYCLUST_SIM_STATE) : undefined
+const journal = process.env.SKYCLUST_SIM_STATE ? stateIn(process.env.SKYCLUST_SIM_STATE) : undefined
 const sim = createSim({
   now: Date.now,
   random: Math.random,
@@ -39,6 +39,14 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     })
     server.closeAllConnections()
   })
+}
+
+function stateIn(path: string) {
+  try {
+    return openJournal(path)
+  } catch (error) {
+    return fail(`SKYCLUST_SIM_STATE is "${path}", which cannot be used: ${(error as Error).message}`)
+  }
 }
 
 function fail(words: string): never {

@@ -1,5 +1,5 @@
 /** The simulated cloud as what it is in `make dev`: a process of its own, told by HTTP what to do. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -129,6 +129,18 @@ describe('clouds/sim/main.ts', () => {
 
     expect(await program.exited).toMatchObject({ code: 1 })
     expect(program.lines).toEqual([`sim: SKYCLUST_SIM_PORT is "${port}"; it is a port from 0 to 65535`])
+  })
+
+  it.each([
+    ['is in no directory', () => join(directory, 'nowhere', 'state'), 'ENOENT'],
+    ['is not its own', () => join(import.meta.dirname, 'sim-server.test.ts'), 'JSON'],
+  ])('does not start on a state file that %s, says why in one line, and leaves it alone', async (_, path, words) => {
+    const before = existsSync(path()) && readFileSync(path(), 'utf8')
+    const program = startProgram({ main: 'clouds/sim/main.ts', env: { SKYCLUST_SIM_STATE: path() } })
+
+    expect(await program.exited).toMatchObject({ code: 1 })
+    expect(program.lines).toEqual([expect.stringContaining(words)])
+    expect(existsSync(path()) && readFileSync(path(), 'utf8')).toBe(before)
   })
 
   it('ends on SIGTERM even while it owes an answer', async () => {

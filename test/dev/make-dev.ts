@@ -54,13 +54,19 @@ export function readEnvironment(directory: string): Record<string, string> {
   )
 }
 
+/** This process's own, without what vitest, an outer make or a person's use of SkyClust put into it. */
+function ordinaryEnvironment(): NodeJS.ProcessEnv {
+  const kept = ['SKYCLUST_TOFU']
+  const ours = /^(SKYCLUST_|AWS_|KUBECONFIG$|VITEST|TEST$|NODE_ENV$|NODE_OPTIONS$|MAKE)/
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => kept.includes(name) || !ours.test(name)))
+}
+
 function makeDev(directory: string, environment: Readonly<Record<string, string>>): MakeDev {
-  const { PATH, HOME, KUBEBUILDER_ASSETS, SKYCLUST_TOFU, XDG_CACHE_HOME } = process.env
   const make = startGuarded({
     command: 'make',
     args: ['dev'],
     cwd: directory,
-    env: { PATH, HOME, KUBEBUILDER_ASSETS, SKYCLUST_TOFU, XDG_CACHE_HOME, ...environment },
+    env: { ...ordinaryEnvironment(), ...environment },
   })
   let output = ''
   for (const stream of [make.stdout, make.stderr]) {

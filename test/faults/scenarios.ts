@@ -84,7 +84,7 @@ export const retag: Step = {
     sim
       .instances()
       .filter(isAlive)
-      .every(({ tags }) => tags[instanceTags.vmUID] && tags['Name'] === 'web-1'),
+      .every(({ tags }) => tags[instanceTags.vmUID] && tags.Name === 'web-1'),
 }
 
 export function isReady(world: World): boolean {

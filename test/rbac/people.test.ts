@@ -9,6 +9,7 @@ import { sharedCluster } from '../cluster/shared-cluster.ts'
 import { clientOf, comesTo, outcome, rightsIn } from './acting.ts'
 
 const reading = [
+  'configmaps: get list watch', // what runs print
   'credentials.skyclust.io: get list watch',
   'events.events.k8s.io: get list watch',
   'events: get list watch',
@@ -19,6 +20,8 @@ const reading = [
   'workspaces.skyclust.io: create', // as everybody with an account
 ]
 const everything = 'create delete get list patch update watch'
+/** SkyClust's own verb, asked for by the policy skyclust-run-approval. */
+const everythingAndApprove = 'approve create delete get list patch update watch'
 
 describe('the roles of a workspace', () => {
   let administrator: KubeClient
@@ -53,8 +56,9 @@ describe('the roles of a workspace', () => {
   it('give a member VMs and runs besides, and Secrets to make and delete', async () => {
     expect(await rightsIn(as('the-member'), namespace)).toEqual(
       [
-        ...reading.filter((right) => !/^(vms|tofuruns)/.test(right)),
-        `tofuruns.skyclust.io: ${everything}`,
+        ...reading.filter((right) => !/^(vms|tofuruns|configmaps)/.test(right)),
+        `configmaps: ${everything}`,
+        `tofuruns.skyclust.io: ${everythingAndApprove}`,
         `vms.skyclust.io: ${everything}`,
         'secrets: create delete',
       ].sort(),
@@ -64,9 +68,10 @@ describe('the roles of a workspace', () => {
   it('give an admin Credentials besides', async () => {
     expect(await rightsIn(as('the-admin'), namespace)).toEqual(
       [
-        ...reading.filter((right) => !/^(vms|tofuruns|credentials)/.test(right)),
+        ...reading.filter((right) => !/^(vms|tofuruns|credentials|configmaps)/.test(right)),
         `credentials.skyclust.io: ${everything}`,
-        `tofuruns.skyclust.io: ${everything}`,
+        `configmaps: ${everything}`,
+        `tofuruns.skyclust.io: ${everythingAndApprove}`,
         `vms.skyclust.io: ${everything}`,
         'secrets: create delete',
       ].sort(),

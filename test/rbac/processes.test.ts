@@ -15,6 +15,7 @@ import {
   namespaceType,
   podType,
   roleBindingType,
+  type Secret,
   secretType,
 } from '../../kube/builtin-types.ts'
 import type { KubeClient } from '../../kube/client.ts'
@@ -95,11 +96,13 @@ describe('the controller', () => {
     expect(await outcome(binding)).toBe('allowed')
   })
 
-  it('reads the key of a Credential, and makes and deletes no Secret of a tenant', async () => {
+  it('reads the key of a Credential, makes and deletes the token of a run, and overwrites no Secret of a tenant', async () => {
     expect(await outcome(controller.list(secretType, { namespace }))).toBe('allowed')
     const secret = { metadata: { namespace, name: 'key' } }
-    expect(await outcome(controller.create(secretType, secret, { dryRun: true }))).toMatch(/cannot create/)
-    expect(await outcome(controller.delete(secretType, { namespace, name: 'key' }))).toMatch(/cannot delete/)
+    expect(await outcome(controller.create(secretType, secret, { dryRun: true }))).toBe('allowed')
+    expect(await outcome(controller.delete(secretType, { namespace, name: 'key' }))).toMatch(/not found/)
+    const replacement = { ...secret, apiVersion: 'v1', kind: 'Secret' } as Secret
+    expect(await outcome(controller.replace(secretType, replacement))).toMatch(/cannot update/)
   })
 
   it('makes no VM, no Credential and no User', async () => {
