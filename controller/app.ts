@@ -24,12 +24,15 @@ import { controllerMetrics } from './metrics.ts'
 import { askCluster } from './prerequisites.ts'
 import { requeueAfter } from './requeue.ts'
 import { sharding, soleOwner } from './sharding/sharding.ts'
+import { tofuKind } from './tofu-run/tofu-kind.ts'
 
 export interface AppOptions {
   readonly config: ControllerConfig
   readonly cluster: Cluster
   /** This replica's name in Leases and Events. */
   readonly identity: string
+  /** What programs that are started here inherit, as far as each may. */
+  readonly environment: Readonly<Record<string, string | undefined>>
   readonly log: Logger
   readonly signal: AbortSignal
 }
@@ -38,7 +41,8 @@ export interface AppOptions {
 const drainMs = 15_000
 
 /** Runs until `signal` is aborted or the leadership is lost. Throws one line that says why it cannot start. */
-export async function runApp({ config, cluster, identity, log, signal }: AppOptions): Promise<'stopped' | 'deposed'> {
+export async function runApp(options: AppOptions): Promise<'stopped' | 'deposed'> {
+  const { config, cluster, identity, log, signal } = options
   const deposed = Promise.withResolvers<'deposed'>()
   const ended = new AbortController()
   const running: RunningKind[] = []
@@ -69,6 +73,7 @@ export async function runApp({ config, cluster, identity, log, signal }: AppOpti
   })
 
   await caches.synced(signal)
+  const tofu = await tofuKind({ ...options, client, runs: caches.runs, events })
   const ownership = config.leaderElection
     ? sharding({
         client: leaseClient,
@@ -102,7 +107,7 @@ export async function runApp({ config, cluster, identity, log, signal }: AppOpti
     accepts,
     signal,
   }
-  for (const controller of kindControllers(shared)) {
+  for (const controller of [...kindControllers(shared), tofu.controller]) {
     const onError = requeueAfter(log.child({ controller: controller.name }))
     running.push(runKind(controller, { shards: config.shards, accepts, metrics, drainMs, signal, onError }))
   }
@@ -112,7 +117,7 @@ export async function runApp({ config, cluster, identity, log, signal }: AppOpti
   return Promise.race([deposed.promise, stopped()])
 
   async function stopped(): Promise<'stopped'> {
-    await Promise.all(running.map((kind) => kind.done))
+    await Promise.all([tofu.close(drainMs), ...running.map((kind) => kind.done)])
     await events.close({ timeoutMs: 2_000 })
     ended.abort(signal.reason)
     await Promise.all([ownership.done, caches.done, health.close()])

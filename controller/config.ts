@@ -4,6 +4,7 @@ import type { SettingValues } from '../config/settings.ts'
 import { setting } from '../config/settings.ts'
 import { sharedSettings } from '../config/shared-settings.ts'
 import { dnsLabel, duration, flag, oneOf, port, text, wholeNumber } from '../config/value-schemas.ts'
+import { tofuSettings } from './tofu-run/settings.ts'
 
 export const controllerSettings = {
   ...sharedSettings,
@@ -51,11 +52,7 @@ export const controllerSettings = {
     default: '1h',
     help: 'For how long an instance must have been seen without a VM before it is terminated.',
   }),
-  tofuExecutor: setting('SKYCLUST_TOFU_EXECUTOR', {
-    schema: oneOf('job', 'process'),
-    default: 'job',
-    help: 'Where OpenTofu runs: in a Job for each phase, or as a child process.',
-  }),
+  ...tofuSettings,
 }
 
 export type ControllerConfig = SettingValues<typeof controllerSettings>

@@ -41,6 +41,7 @@ try {
     config,
     cluster: loadCluster({ environment: process.env, home: homedir() }),
     identity: config.identity ?? replicaName(),
+    environment: process.env,
     log,
     signal: stop.signal,
   })

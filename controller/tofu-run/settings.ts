@@ -1,6 +1,6 @@
 /** What the controller can be told of OpenTofu; spread into its settings. */
 import { setting } from '../../config/settings.ts'
-import { duration, oneOf, port, text, wholeNumber } from '../../config/value-schemas.ts'
+import { duration, oneOf, port, text, url, wholeNumber } from '../../config/value-schemas.ts'
 
 export const tofuSettings = {
   tofuExecutor: setting('SKYCLUST_TOFU_EXECUTOR', {
@@ -30,11 +30,11 @@ export const tofuSettings = {
   }),
   tofuServerPort: setting('SKYCLUST_TOFU_SERVER_PORT', {
     schema: port,
-    default: '8083',
-    help: 'Port for the same. A fixed one lets runs go on while the controller is started anew; 0 picks one.',
+    default: '0',
+    help: 'Port for the same, 8083 in the chart; 0 picks one, with executor process the one of last time if it is free.',
   }),
   tofuServerUrl: setting('SKYCLUST_TOFU_SERVER_URL', {
-    schema: text,
+    schema: url,
     help: 'The same as runs reach it, such as http://skyclust-tofu.skyclust-system:8083; left out, host and port.',
   }),
   tofuWorkDir: setting('SKYCLUST_TOFU_WORK_DIR', {

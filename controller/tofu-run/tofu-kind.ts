@@ -1,5 +1,7 @@
 /** TofuRuns as the controller's table of contents takes them: made from its settings, run beside the other kinds. */
-import { resolve } from 'node:path'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, resolve } from 'node:path'
+import type { Logger } from 'pino'
 import type { SettingValues } from '../../config/settings.ts'
 import type { TofuRun } from '../../crds/tofu-run.ts'
 import type { Cache } from '../../kube/cache.ts'
@@ -9,6 +11,7 @@ import { keyOf, parseKey } from '../../kube/resource.ts'
 import type { KindController, Wake } from '../kind-controller.ts'
 import { jobExecutor } from './job-executor.ts'
 import { processExecutor } from './process-executor.ts'
+import { rememberedPort, rememberPort } from './remembered-port.ts'
 import type { tofuSettings } from './settings.ts'
 import { type ExecutorParts, tofuRuns } from './tofu-runs.ts'
 
@@ -20,7 +23,7 @@ export interface TofuKindOptions {
   readonly events: EventRecorder
   /** PATH, proxies and the AWS SDK's endpoints are taken from it. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  readonly onError: (error: unknown) => void
+  readonly log: Pick<Logger, 'info' | 'warn'>
 }
 
 export interface TofuKind {
@@ -35,8 +38,12 @@ const handedOn =
   /^(PATH|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|SSL_CERT_(FILE|DIR)|AWS_ENDPOINT_URL(_[A-Z0-9_]+)?)$/
 
 export async function tofuKind(options: TofuKindOptions): Promise<TofuKind> {
-  const { config, client, runs, events, onError } = options
+  const { config, client, runs, events, log } = options
   let wake: Wake = () => undefined
+  const folder = resolve(config.tofuWorkDir)
+  const remembers = config.tofuExecutor === 'process' && config.tofuServerPort === 0
+  const lastPort = remembers ? await rememberedPort(folder) : undefined
+  if (config.tofuExecutor === 'process') warnOfMissingProgram(options)
 
   const parts = await tofuRuns({
     client,
@@ -46,6 +53,7 @@ export async function tofuKind(options: TofuKindOptions): Promise<TofuKind> {
     server: {
       host: config.tofuServerHost,
       port: config.tofuServerPort,
+      ...(lastPort !== undefined && { preferredPort: lastPort }),
       ...(config.tofuServerUrl !== undefined && { url: config.tofuServerUrl }),
     },
     executor: (given) => executorFor(options, given),
@@ -55,9 +63,14 @@ export async function tofuKind(options: TofuKindOptions): Promise<TofuKind> {
     secondGraceMs,
     startGraceMs,
     wake: (key) => wake(parseKey(key)),
-    onError,
+    onError: (error) => log.warn({ err: error }, 'a question of a runner could not be answered'),
   })
-  const { controller } = parts
+  const { controller, server } = parts
+  log.info(
+    { tofuServer: `http://${config.tofuServerHost}:${server.port}`, executor: config.tofuExecutor },
+    'listening for runs',
+  )
+  if (remembers && lastPort === undefined) await rememberPort(folder, server.port)
 
   return {
     close: parts.close,
@@ -76,6 +89,25 @@ export async function tofuKind(options: TofuKindOptions): Promise<TofuKind> {
   }
 }
 
+/** The rest of the controller works without it. */
+function warnOfMissingProgram({ config: { tofuProgram }, environment, log }: TofuKindOptions): void {
+  const places = tofuProgram.includes('/') ? [''] : (environment.PATH ?? '').split(delimiter)
+  const found = places.some((place) => {
+    try {
+      accessSync(resolve(place, tofuProgram), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+  if (!found) {
+    log.warn(
+      { SKYCLUST_TOFU: tofuProgram },
+      'there is no such program: TofuRuns will fail until SKYCLUST_TOFU names a tofu (node tools/obtain.ts tofu prints one)',
+    )
+  }
+}
+
 function executorFor({ config, client, environment }: TofuKindOptions, parts: ExecutorParts) {
   const inherited = Object.entries(environment).filter(([name, value]) => value !== undefined && handedOn.test(name))
   const own = Object.fromEntries(inherited) as Record<string, string>
@@ -87,7 +119,7 @@ function executorFor({ config, client, environment }: TofuKindOptions, parts: Ex
   if (config.tofuExecutor === 'process') {
     return processExecutor({
       ...parts,
-      root: resolve(config.tofuWorkDir),
+      root: resolve(config.tofuWorkDir, 'runs'),
       environment: { ...own, ...providers, SKYCLUST_TOFU: config.tofuProgram },
     })
   }

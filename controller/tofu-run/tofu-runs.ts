@@ -36,6 +36,8 @@ export interface TofuRunsOptions {
     readonly host: string
     /** 0 picks one. */
     readonly port: number
+    /** Tried first. */
+    readonly preferredPort?: number
     /** As runners are told it; default: this host and port. */
     readonly url?: string
   }
@@ -88,8 +90,12 @@ export async function tofuRuns(options: TofuRunsOptions) {
     findRun: (key) => liveRun(client, key),
     onReport: wakeRun,
   })
-  const { host, port, url } = options.server
-  const server: RunServer = await runServer({ desk, host, port, onError })
+  const { host, port, preferredPort = port, url } = options.server
+  const listen = (on: number): Promise<RunServer> => runServer({ desk, host, port: on, onError })
+  const server = await listen(preferredPort).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EADDRINUSE' && preferredPort !== port) return listen(port)
+    throw error
+  })
   const base = url ?? `http://${host}:${server.port}`
 
   async function address(run: TofuRun, phase: RunPhase): Promise<RunnerAddress> {

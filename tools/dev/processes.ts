@@ -22,6 +22,8 @@ export interface ProcessesOptions {
   readonly simState: string
   /** The path of `tofu`. */
   readonly tofu: string
+  /** Where OpenTofu runs work. */
+  readonly tofuFolder: string
 }
 
 export interface Ports {
@@ -45,7 +47,7 @@ export function simService({ root, environment, ports, logs, simState }: Process
 }
 
 export function controllerService(options: ProcessesOptions): Service {
-  const { root, environment, kubeconfigs, ports, logs, tofu } = options
+  const { root, environment, kubeconfigs, ports, logs, tofu, tofuFolder } = options
   return service({
     name: 'controller',
     logFile: logs.controller,
@@ -53,6 +55,7 @@ export function controllerService(options: ProcessesOptions): Service {
       SKYCLUST_PROVIDERS: 'aws,gcp,sim',
       SKYCLUST_TOFU_EXECUTOR: 'process',
       SKYCLUST_TOFU: tofu,
+      SKYCLUST_TOFU_WORK_DIR: tofuFolder,
       ...environment,
       ...decided(options),
       KUBECONFIG: kubeconfigs['skyclust-controller'],

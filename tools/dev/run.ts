@@ -74,6 +74,7 @@ export async function run({ root, directory, environment, signal: asked, say }: 
         audit: join(state.logDirectory, 'audit.log'),
       },
       simState: join(directory, 'sim-state'),
+      tofuFolder: join(directory, 'tofu'),
     }
     const controller = controllerService(options)
     const api = apiService(options)
