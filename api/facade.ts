@@ -42,6 +42,9 @@ export interface Facade {
   readonly oidc: OidcDesk
   readonly signingKeys: Pick<SigningKeys, 'publicKeys'>
 
+  /** Aborted when the process was told to stop: what waits for a cloud, or follows something, answers now. */
+  readonly stopping: AbortSignal
+
   /** Who follows VMs as they change. */
   readonly live: LiveHub
   readonly clouds: CloudDesk

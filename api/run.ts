@@ -55,6 +55,8 @@ export interface RunOptions {
 }
 
 const DRAIN_MS = 15_000
+/** A watch is opened anew now and then; longer than that is an outage. */
+const CUT_OFF_AFTER_MS = 5_000
 const KEYS_EVERY_MS = 60_000
 const SWEEP_EVERY_MS = 10 * 60_000
 
@@ -133,6 +135,7 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
       apiTokens: apiTokens({ client, namespace, store, tokens: issued, randomUUID }),
       oidc,
       signingKeys: keys,
+      stopping: signal,
       live: vmFeed({ store, isStale: () => store.staleMs() > STALE_AFTER_MS }),
       clouds: cloudDesk({ client, providers: enabled }),
       writableProviders: writableProviders(config.providers, enabled.all),
@@ -194,7 +197,8 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
 /** What keeps the facade from its work now. */
 function missing(store: Store): readonly string[] {
   if (!store.isSynced) return ['The cluster is still being read.']
-  return store.staleMs() > STALE_AFTER_MS ? ['The cluster has not been heard for too long.'] : []
+  const lost = store.cutOffMs() > CUT_OFF_AFTER_MS || store.staleMs() > STALE_AFTER_MS
+  return lost ? ['The cluster has not been heard for too long.'] : []
 }
 
 function shown(config: ApiConfig, { server }: Cluster): ShownConfiguration {

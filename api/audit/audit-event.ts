@@ -1,8 +1,8 @@
 /**
  * One call as one line of the audit log, shaped as `audit.k8s.io/v1`, so that what reads the cluster's audit log reads this.
  *
- * Who, from where, what, which object, the outcome, how long; never a body, a header but `User-Agent`, or a query value
- * that is not one of ours: whatever somebody puts into the wrong field, it is not repeated here.
+ * Who, from where, what, which object, the outcome, how long; never a body, a header but `User-Agent`, or a query value or
+ * path segment that does not look like one of ours: whatever somebody puts into the wrong field, it is not repeated here.
  *
  * @see https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/
  */
@@ -104,32 +104,52 @@ function objectRef({ resource, id, namespace, name }: AuditObject): AuditEvent['
   return { resource, ...(namespace !== undefined && { namespace }), ...(name !== undefined && { name }), uid: id }
 }
 
-/** Query parameters of ours whose values say what was asked for. */
-const shownParameters = new Set([
-  'workspace_id',
-  'credential_id',
-  'user_id',
-  'provider',
-  'region',
-  'status',
-  'method',
-  'since',
-  'until',
-  'limit',
-  'offset',
-])
+const id = /^[0-9a-f-]{36}$/
+const word = /^[a-z]{2,16}$/i
+const region = /^[a-z]{2,16}(?:-[a-z0-9]{1,16}){1,3}$/
+const count = /^\d{1,9}$/
+const instant = /^[\dTZ:.+-]{10,35}$/
+
+/** Query parameters of ours, and how their values look: what does not look so is no such value. */
+const shownParameters: Readonly<Record<string, RegExp>> = {
+  workspace_id: id,
+  credential_id: id,
+  user_id: id,
+  provider: word,
+  region,
+  status: /^(?:[a-z]{2,16}|\d{3})$/,
+  method: word,
+  since: instant,
+  until: instant,
+  limit: count,
+  offset: count,
+}
 
 function shownUri(url: string): string {
   const pathStart = url.startsWith('/') ? 0 : url.indexOf('/', url.indexOf('//') + 2)
   const uri = pathStart < 0 ? '/' : url.slice(pathStart)
   const question = uri.indexOf('?')
-  if (question < 0) return uri.slice(0, MAX_PATH)
+  return question < 0 ? shownPath(uri) : `${shownPath(uri.slice(0, question))}?${shownQuery(uri.slice(question + 1))}`
+}
+
+const plainPath = /^(?:\/[\w.-]{0,64}){1,12}$/
+const plainSegment = /^[\w.-]{0,64}$/
+
+/** Our own paths have nothing but names and ids; a segment that cannot be either may be anything. */
+function shownPath(path: string): string {
+  if (plainPath.test(path)) return path
+  const segments = path.slice(0, MAX_PATH).split('/')
+  return segments.map((segment) => (plainSegment.test(segment) ? segment : '…')).join('/')
+}
+
+function shownQuery(query: string): string {
   const shown: string[] = []
-  for (const [name, value] of new URLSearchParams(uri.slice(question + 1, question + 2049))) {
-    if (shownParameters.has(name)) shown.push(`${name}=${encodeURIComponent(value.slice(0, 64).toWellFormed())}`)
+  for (const [name, value] of new URLSearchParams(query.slice(0, 2048))) {
+    const form = Object.hasOwn(shownParameters, name) ? shownParameters[name] : undefined
+    if (form?.test(value)) shown.push(`${name}=${encodeURIComponent(value)}`)
     else if (shown.at(-1) !== '…') shown.push('…')
   }
-  return `${uri.slice(0, Math.min(question, MAX_PATH))}?${shown.join('&')}`
+  return shown.join('&')
 }
 
 let lastMs = Number.NaN

@@ -2,14 +2,12 @@
  * Where audit lines go: a stream of their own, a line a call.
  *
  * Lines are gathered for as long as a write is under way, those of reads for {@link GATHER_MS}, and then written as one,
- * in order: a write a line would cost more than the read itself. Nothing is dropped while there is room in memory ({@link MAX_PENDING_BYTES}); a write that fails is tried again, so that a disk that was full for
- * a while loses nothing. What is dropped all the same is counted. `accepts()` says whether there is room for another
- * mutation's line, so that mutations can be refused rather than go unrecorded, and `written()` lets them wait.
- *
- * A file that was renamed or removed by a log rotator is opened anew within seconds; one that grows beyond
- * `rotateBytes` is rotated here (`audit.log` → `audit.log.1` …).
+ * in order: a write a line would cost more than the read itself. Nothing is dropped while there is room in memory
+ * ({@link MAX_PENDING_BYTES}); a write that fails is gone on with where it stopped, so that a disk that was full for a
+ * while loses nothing and tears no line. What is dropped all the same is counted. `accepts()` says whether there is room
+ * for another mutation's line, so that mutations can be refused rather than go unrecorded; `written()` lets them wait, and
+ * `isFailing` says that this may be long.
  */
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 
 export interface AuditLog {
   /**
@@ -23,15 +21,18 @@ export interface AuditLog {
   written(): Promise<void>
   /** Lines that had to be dropped. */
   readonly dropped: number
-  /** Lines that wait to be written. */
+  /** Lines that are not written yet. */
   readonly pending: number
+  /** The last write failed. */
+  readonly isFailing: boolean
   /** Writes what there is, as far as that goes within `timeoutMs`, and closes. */
   close(timeoutMs: number): Promise<void>
 }
 
-/** What takes the bytes; throws when it cannot. */
+/** What takes the bytes. */
 export interface AuditSink {
-  write(bytes: Buffer): Promise<void>
+  /** Answers how many it took, at least one; throws when it can take none. */
+  write(bytes: Buffer): Promise<number>
   close(): Promise<void>
 }
 
@@ -50,7 +51,9 @@ export function auditLog(options: AuditLogOptions): AuditLog {
   const { sink, onError, retryAfterMs = 1_000, maxPendingBytes = MAX_PENDING_BYTES } = options
   const lines: string[] = []
   let pendingBytes = 0
+  let pendingLines = 0
   let dropped = 0
+  let isFailing = false
   let writing: Promise<void> | undefined
   let gathering: NodeJS.Timeout | undefined
   const waiters: (() => void)[] = []
@@ -66,18 +69,28 @@ export function auditLog(options: AuditLogOptions): AuditLog {
     await Promise.resolve() // gathers what comes in the same turn
     while (lines.length > 0) {
       const batch = takeBatch()
-      const bytes = Buffer.from(batch.join(''))
-      while (!(await tryToWrite(bytes))) {
-        if (closing.signal.aborted) {
-          dropped += batch.length
-          break
-        }
-        await pause(retryAfterMs, closing.signal)
-      }
+      if (!(await writeAll(Buffer.from(batch.join(''))))) dropped += batch.length
       for (const line of batch) pendingBytes -= line.length
+      pendingLines -= batch.length
     }
     writing = undefined
     for (const resolve of waiters.splice(0)) resolve()
+  }
+
+  /** False when there was no more time for it. */
+  async function writeAll(bytes: Buffer): Promise<boolean> {
+    for (let at = 0; at < bytes.byteLength; ) {
+      try {
+        at += await sink.write(bytes.subarray(at))
+        isFailing = false
+      } catch (error) {
+        isFailing = true
+        onError(error)
+        if (closing.signal.aborted) return false
+        await pause(retryAfterMs, closing.signal)
+      }
+    }
+    return true
   }
 
   function takeBatch(): string[] {
@@ -91,16 +104,6 @@ export function auditLog(options: AuditLogOptions): AuditLog {
     return lines.splice(0, count)
   }
 
-  async function tryToWrite(bytes: Buffer): Promise<boolean> {
-    try {
-      await sink.write(bytes)
-      return true
-    } catch (error) {
-      onError(error)
-      return false
-    }
-  }
-
   return {
     write(line, urgency) {
       if (pendingBytes + line.length > maxPendingBytes) {
@@ -108,6 +111,7 @@ export function auditLog(options: AuditLogOptions): AuditLog {
         return
       }
       pendingBytes += line.length + 1
+      pendingLines += 1
       lines.push(`${line}\n`)
       if (urgency === 'now' || pendingBytes > MAX_WRITE_BYTES) flush()
       else if (writing === undefined) gathering ??= setTimeout(flush, GATHER_MS)
@@ -121,7 +125,10 @@ export function auditLog(options: AuditLogOptions): AuditLog {
       return dropped
     },
     get pending() {
-      return lines.length
+      return pendingLines
+    },
+    get isFailing() {
+      return isFailing
     },
     async close(timeoutMs) {
       const timer = setTimeout(() => closing.abort(), timeoutMs)
@@ -130,72 +137,6 @@ export function auditLog(options: AuditLogOptions): AuditLog {
       clearTimeout(timer)
       await sink.close()
     },
-  }
-}
-
-/** Standard output, where the chart leaves audit lines; they are told from log lines by their `kind`. */
-export function stdoutSink(stream: NodeJS.WritableStream): AuditSink {
-  return {
-    write: (bytes) =>
-      new Promise((resolve, reject) => {
-        stream.write(bytes, (error) => (error ? reject(error) : resolve()))
-      }),
-    close: async () => undefined,
-  }
-}
-
-export interface FileSinkOptions {
-  readonly path: string
-  /** Bytes from which the file is rotated; 0 leaves that to somebody else. */
-  readonly rotateBytes: number
-  /** How many rotated files are kept. */
-  readonly keep: number
-}
-
-/** How often to look whether the path still leads to the file that is open. */
-const LOOK_EVERY_MS = 2_000
-
-/** Throws when the file cannot be opened for appending. */
-export async function fileSink({ path, rotateBytes, keep }: FileSinkOptions): Promise<AuditSink> {
-  let file: FileHandle | undefined = await openForAppending(path)
-  let lookedAt = Date.now()
-
-  /** Another process may write the same file: whoever finds it too long rotates it, once. */
-  async function current(): Promise<FileHandle> {
-    file ??= await openForAppending(path)
-    if (Date.now() - lookedAt < LOOK_EVERY_MS) return file
-    lookedAt = Date.now()
-    const [opened, atPath] = await Promise.all([file.stat(), stat(path).catch(() => undefined)])
-    const isSame = atPath !== undefined && atPath.ino === opened.ino && atPath.dev === opened.dev
-    if (isSame && (rotateBytes === 0 || opened.size < rotateBytes)) return file
-    if (isSame) await rotate(path, keep)
-    await file.close()
-    file = undefined
-    file = await openForAppending(path)
-    return file
-  }
-
-  return {
-    async write(bytes) {
-      const target = await current()
-      for (let at = 0; at < bytes.byteLength; ) at += (await target.write(bytes, at)).bytesWritten
-    },
-    close: async () => file?.close(),
-  }
-}
-
-/** For nobody else to read. */
-function openForAppending(path: string): Promise<FileHandle> {
-  return open(path, 'a', 0o600)
-}
-
-async function rotate(path: string, keep: number): Promise<void> {
-  await rm(`${path}.${keep}`, { force: true })
-  for (let number = keep - 1; number >= 0; number--) {
-    const from = number === 0 ? path : `${path}.${number}`
-    await rename(from, `${path}.${number + 1}`).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
-    })
   }
 }
 

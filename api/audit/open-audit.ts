@@ -1,6 +1,7 @@
 /** The audit log as it is configured, and what reads it. */
 import type { ApiConfig } from '../config.ts'
-import { type AuditLog, auditLog, fileSink, stdoutSink } from './audit-log.ts'
+import { type AuditLog, auditLog } from './audit-log.ts'
+import { fileSink, stdoutSink } from './audit-sinks.ts'
 import { type AuditTrail, fileTrail, memoryTrail } from './audit-trail.ts'
 
 export interface OpenAudit {
@@ -23,7 +24,7 @@ export async function openAudit(
   try {
     const sink = await fileSink({ path, rotateBytes: auditRotateMiB * 1024 * 1024, keep })
     const log = auditLog({ sink, onError })
-    return { log, trail: fileTrail(path, log.written), remember: undefined }
+    return { log, trail: fileTrail({ path, keep, written: log.written }), remember: undefined }
   } catch (error) {
     throw new Error(`SKYCLUST_AUDIT_LOG: ${error instanceof Error ? error.message : String(error)}`)
   }

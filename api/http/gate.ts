@@ -130,7 +130,7 @@ export function gate(app: Pick<ApiApp, 'fetch'>, options: GateOptions): ApiFetch
   }
 
   function requireAudit(mutates: boolean): void {
-    if (mutates && !audit.accepts()) {
+    if (mutates && (!audit.accepts() || (options.auditWaits && audit.isFailing))) {
       throw new ApiError('SERVICE_UNAVAILABLE', refused.auditFull, { retryAfterSeconds: 5 })
     }
   }

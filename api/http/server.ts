@@ -47,6 +47,7 @@ export async function httpServer(app: { readonly fetch: ApiFetch }, options: Htt
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: 5_000,
       insecureHTTPParser: false,
+      requireHostHeader: false, // without one there is no URL, which is answered in the envelope
     },
     (request: IncomingMessage, response: ServerResponse) => {
       if (stopping) response.setHeader('connection', 'close')

@@ -114,7 +114,8 @@ const approveRun = createRoute({
   responses: { 200: data('The execution.', runSchema), ...failures },
 })
 
-export function iacRoutes({ store, access, asCaller }: Pick<Facade, 'store' | 'access' | 'asCaller'>): ApiApp {
+export function iacRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'stopping'>): ApiApp {
+  const { store, access, asCaller, stopping } = facade
   const { runs } = store
   const app = apiApp()
 
@@ -233,7 +234,7 @@ export function iacRoutes({ store, access, asCaller }: Pick<Facade, 'store' | 'a
       pieces: () => piecesOf(context, object, workspace),
       run: () => runs.byUid(object.metadata.uid),
       stillAllowed: async () => void (await access.run(callerIn(context), object.metadata.uid, 'run.read')),
-      signal: context.req.raw.signal,
+      signal: AbortSignal.any([context.req.raw.signal, stopping]),
     }) as never
   })
 

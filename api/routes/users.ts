@@ -80,8 +80,8 @@ const deleteUser = createRoute({
   responses: { 200: message('The user is gone.'), ...failures },
 })
 
-export function userRoutes(facade: Pick<Facade, 'store' | 'accounts' | 'login' | 'sessions'>): ApiApp {
-  const { store, accounts, login, sessions } = facade
+export function userRoutes(facade: Pick<Facade, 'store' | 'access' | 'accounts' | 'login' | 'sessions'>): ApiApp {
+  const { store, access, accounts, login, sessions } = facade
   const app = apiApp()
 
   /** The user an id stands for, if the caller may know of them. */
@@ -156,7 +156,7 @@ export function userRoutes(facade: Pick<Facade, 'store' | 'accounts' | 'login' |
     requireLogin(caller)
     const user = await userIn(context, caller)
     requireSelfOrAdmin(caller, user, true)
-    const owned = store.workspacesNaming(user.metadata.name).filter(({ spec }) => spec.owner === user.metadata.name)
+    const owned = await access.workspacesOwnedBy(user.metadata.name)
     if (owned.length > 0) {
       const names = owned.map(({ spec, metadata }) => spec.displayName ?? metadata.name).slice(0, 10)
       throw new ApiError('CONFLICT', refused.ownsWorkspaces(names.join(', ')))

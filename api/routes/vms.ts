@@ -135,7 +135,7 @@ const deleteVm = createRoute({
   responses: { 200: message('The wish is recorded; until the instance is gone the VM is `stopping`.'), ...failures },
 })
 
-export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'credentialFor'>): ApiApp {
+export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'credentialFor' | 'stopping'>): ApiApp {
   const { store, access, asCaller } = facade
   const { vms } = store
   const app = apiApp()
@@ -170,9 +170,17 @@ export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 
     sayReplayed(context, made)
     about(context, vm)
     await vms.seen(vm, { timeoutMs: SEEN_WITHIN_MS })
-    if (waitMs > 0) await vms.until(keyOf(vm), isDecided, { timeoutMs: waitMs, signal: context.req.raw.signal })
+    if (waitMs > 0) await decided(vm, waitMs, context.req.raw.signal)
     return createdAnswer(context, vmData(vms.byUid(vm.metadata.uid) ?? vm, workspace))
   })
+
+  /** Until the cloud has said something, as far as there is time, and somebody who waits for it. */
+  async function decided(vm: VM, waitMs: number, callerIsGone: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([callerIsGone, facade.stopping])
+    await vms.until(keyOf(vm), isDecided, { timeoutMs: waitMs, signal }).catch((error: unknown) => {
+      if (!signal.aborted) throw error
+    })
+  }
 
   /** Under the same key, whatever its name; or of this name, made on another replica a moment ago. */
   async function madeEarlier(client: KubeClient, key: ObjectKey, mark: IdempotencyMark | undefined) {

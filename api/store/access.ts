@@ -32,6 +32,8 @@ export interface Access {
   run(caller: Caller, id: string, action: WorkspaceAction): Promise<Held<TofuRun>>
   /** Asks again of the workspace as it is now in the cluster. Throws when the caller may not. */
   requireIn(workspace: Workspace, caller: Caller, action: WorkspaceAction): Promise<Workspace>
+  /** As the API server has them now: one made on another replica a moment ago is among them, none that is being deleted. */
+  workspacesOwnedBy(userName: string): Promise<readonly Workspace[]>
   /** As the API server has it now, whoever asks. */
   workspaceNamed(name: string): Promise<Workspace | undefined>
 }
@@ -90,6 +92,10 @@ export function access(store: Store, client: KubeClient): Access {
   return {
     requireIn,
     workspaceNamed,
+    async workspacesOwnedBy(userName) {
+      const { items } = await client.list(workspaceKind)
+      return items.filter(({ spec, metadata }) => spec.owner === userName && metadata.deletionTimestamp === undefined)
+    },
     async workspace(caller, id, action) {
       const workspace = await store.workspaceById(id)
       if (workspace === undefined || workspace.metadata.deletionTimestamp !== undefined) throw notFound()

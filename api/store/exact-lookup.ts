@@ -17,10 +17,8 @@ import { ApiError } from '../http/api-error.ts'
 import { refused } from '../language/messages.ts'
 import { recentSet } from './recent-set.ts'
 
-export interface ExactLookup<T> {
-  /** What the cache shows, or `undefined` once it is certain that there is none. */
-  (uid: string, signal?: AbortSignal): T | Promise<T | undefined>
-}
+/** What the cache shows, or `undefined` once it is certain that there is none. */
+export type ExactLookup<T> = (uid: string, signal?: AbortSignal) => T | Promise<T | undefined>
 
 const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'

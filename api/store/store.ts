@@ -58,6 +58,8 @@ export interface Store {
   readonly isSynced: boolean
   /** Since the cluster was last heard, by whichever of the caches has been deaf for longest. */
   staleMs(): number
+  /** How long a watch has been known to be lost, at most; 0 while all are open. */
+  cutOffMs(): number
   synced(signal: AbortSignal): Promise<void>
   /** Settles when everything has stopped after its signal was aborted. */
   readonly done: Promise<unknown>
@@ -134,6 +136,8 @@ export function store({ client, namespace, signal }: StoreOptions): Store {
       return caches.every((one) => one.isSynced)
     },
     staleMs: () => Math.max(...caches.map((one) => one.freshness().staleMs)),
+    cutOffMs: () =>
+      Math.max(...caches.map((one) => one.freshness()).map(({ connected, staleMs }) => (connected ? 0 : staleMs))),
     synced: async (waiting) => void (await Promise.all(caches.map((one) => one.synced(waiting)))),
     done: Promise.all(caches.map((one) => one.done)),
   }
