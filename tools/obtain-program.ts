@@ -116,7 +116,8 @@ async function downloaded(
   unreachable: Set<string>,
 ): Promise<boolean> {
   const { platform, progress, fetch, signal, run = runCommand } = options
-  const release = program.release(platform)
+  const release = program.release?.(platform)
+  if (release === undefined) return false
   const { host } = new URL(release.url)
   if (unreachable.has(host)) return false
   const fetched = release.archiveMember === undefined ? file : `${file}.archive`

@@ -1,6 +1,6 @@
 /**
  * `node tools/obtain.ts control-plane tofu moto`: has what is named ready in the cache and prints `name=path` lines on stdout;
- * progress goes to stderr. Names may also be single programs (`kubectl`).
+ * progress goes to stderr. Names may also be single programs (`kubectl`, `terraform-provider-time`).
  */
 import { homedir } from 'node:os'
 import { controlPlanePrograms, type ProgramName, programs } from './releases.ts'

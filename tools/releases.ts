@@ -6,24 +6,31 @@
  * @see https://github.com/opentofu/opentofu/releases
  */
 import type { Platform } from './platform.ts'
-import { ETCD_VERSION, KUBERNETES_VERSION, OPENTOFU_VERSION } from './versions.ts'
+import { ETCD_VERSION, KUBERNETES_VERSION, OPENTOFU_VERSION, TIME_PROVIDER_VERSION } from './versions.ts'
 
-export type ProgramName = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kubectl' | 'tofu'
+export type ProgramName =
+  | 'etcd'
+  | 'kube-apiserver'
+  | 'kube-controller-manager'
+  | 'kubectl'
+  | 'tofu'
+  | 'terraform-provider-time'
 
 export const controlPlanePrograms = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'] as const
 
 export interface Program {
   readonly name: ProgramName
   /** The project and version it belongs to: the first two folders of its place in the cache. */
-  readonly project: 'etcd' | 'kubernetes' | 'opentofu'
+  readonly project: 'etcd' | 'kubernetes' | 'opentofu' | 'provider-time'
   readonly version: string
   /** Where to `go build`: the folder under `tools/` with the go.mod, the package, and what the linker is told. */
   readonly source: {
-    readonly module: 'kubernetes' | 'opentofu'
+    readonly module: 'kubernetes' | 'opentofu' | 'provider-time'
     readonly package: string
     readonly linkerFlags: string
   }
-  readonly release: (platform: Platform) => Release
+  /** Left out: it is always built. */
+  readonly release?: (platform: Platform) => Release
 }
 
 export interface Release {
@@ -91,6 +98,17 @@ export const programs: Readonly<Record<ProgramName, Program>> = {
         checksumUrl: `${folder}/tofu_${OPENTOFU_VERSION}_SHA256SUMS`,
         archiveMember: 'tofu',
       }
+    },
+  },
+  // A provider for tests that need no registry. Its releases are zip archives, which GNU tar does not open; it builds in half a minute.
+  'terraform-provider-time': {
+    name: 'terraform-provider-time',
+    project: 'provider-time',
+    version: TIME_PROVIDER_VERSION,
+    source: {
+      module: 'provider-time',
+      package: 'github.com/hashicorp/terraform-provider-time',
+      linkerFlags: '-s -w',
     },
   },
 }

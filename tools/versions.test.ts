@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { isAtLeast } from './go-build.ts'
-import { ETCD_VERSION, GO_VERSION, KUBERNETES_VERSION, OPENTOFU_VERSION } from './versions.ts'
+import { ETCD_VERSION, GO_VERSION, KUBERNETES_VERSION, OPENTOFU_VERSION, TIME_PROVIDER_VERSION } from './versions.ts'
 
 /** The version that a module is pinned to in `tools/<folder>/go.mod`; `go` for the language's own. */
 function pinned(folder: string, module: string): string | undefined {
@@ -15,6 +15,7 @@ describe('the pinned versions', () => {
     expect(pinned('kubernetes', 'k8s.io/kubernetes')).toBe(KUBERNETES_VERSION)
     expect(pinned('kubernetes', 'go.etcd.io/etcd/server/v3')).toBe(ETCD_VERSION)
     expect(pinned('opentofu', 'github.com/opentofu/opentofu')).toBe(OPENTOFU_VERSION)
+    expect(pinned('provider-time', 'github.com/hashicorp/terraform-provider-time')).toBe(TIME_PROVIDER_VERSION)
   })
 
   it('take every staging module of Kubernetes from the same release', () => {
@@ -25,7 +26,7 @@ describe('the pinned versions', () => {
   })
 
   it('name a Go that is new enough for every module', () => {
-    for (const folder of ['kubernetes', 'opentofu'])
+    for (const folder of ['kubernetes', 'opentofu', 'provider-time'])
       expect(isAtLeast(GO_VERSION, pinned(folder, 'go') ?? '')).toBe(true)
   })
 })
