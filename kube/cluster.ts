@@ -3,7 +3,8 @@
  *
  * Guarantees: `credentials()` gives the same `tls` object until something in it changed, so that a transport can tell by
  * identity that its connections are out of date; tokens, keys and certificates in files are read again every ten
- * seconds of use, and at once after `refused()`. Where there is no cluster, `loadCluster` throws an error of one line.
+ * seconds of use, and at once after `refused()`. A file that is missing or empty for a moment, while somebody writes it,
+ * leaves what was read before in force, unless the server has refused that. Where there is no cluster, `loadCluster` throws an error of one line.
  *
  * Exec plugins and auth providers are left to `@kubernetes/client-node`, which is loaded only when a kubeconfig asks for
  * one: loading it takes half a second and 85 MiB (2.0.1).
@@ -71,11 +72,22 @@ export function loadCluster(options: LoadClusterOptions): Cluster {
   let isRefused = false
 
   async function read(): Promise<Credentials> {
-    if (isRefused) {
+    const wasRefused = isRefused
+    isRefused = false
+    try {
+      return await readAnew(wasRefused)
+    } catch (error) {
+      if (remembered && !wasRefused) return remembered.credentials
+      isRefused = wasRefused
+      throw error
+    }
+  }
+
+  async function readAnew(wasRefused: boolean): Promise<Credentials> {
+    if (wasRefused) {
       loaded = load()
       plugin = undefined // a new one forgets the token that it got before
     }
-    isRefused = false
     const { cluster, user } = loaded
     const answer = user.exec || user['auth-provider'] ? await askPlugin(user) : {}
     const tls = server.startsWith('https:') ? { ...tlsOf(cluster, user), ...answer.tls } : {}
@@ -139,13 +151,19 @@ function inCluster(root: string, environment: LoadClusterOptions['environment'])
 function headersOf(user: KubeconfigUser): Record<string, string | readonly string[]> {
   const { tokenFile, username, password = '', as, 'as-uid': asUid, 'as-groups': asGroups } = user
   const headers: Record<string, string | readonly string[]> = {}
-  const token = tokenFile ? readFileSync(tokenFile, 'utf8').trim() : user.token // the file wins, as in client-go
+  const token = tokenFile ? tokenIn(tokenFile) : user.token // the file wins, as in client-go
   if (token) headers.authorization = `Bearer ${token}`
   else if (username) headers.authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
   if (as) headers['impersonate-user'] = as
   if (asUid) headers['impersonate-uid'] = asUid
   if (asGroups) headers['impersonate-group'] = asGroups
   return headers
+}
+
+function tokenIn(file: string): string {
+  const token = readFileSync(file, 'utf8').trim()
+  if (token === '') throw new Error(`${file} is empty: a token must be in it`)
+  return token
 }
 
 function tlsOf(cluster: KubeconfigCluster, user: KubeconfigUser): TlsIdentity {

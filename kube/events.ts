@@ -4,13 +4,13 @@
  * Guarantees: `record` neither waits nor throws. The same thing said again within six minutes of the last time adds to
  * the first one's series, written at most every `seriesFlushMs`. One object gets at most 25 events at once and one in
  * five minutes after (client-go's spam filter). Whatever is too much, or what the server refuses, is dropped and
- * counted: an event is a courtesy, never a record to rely on.
+ * counted, and forgotten: an event is a courtesy, never a record to rely on. An answer that was lost counts nothing twice.
  */
 import { backoffMs } from './backoff.ts'
 import { type Event, eventType, type ObjectReference } from './builtin-types.ts'
 import type { KubeClient } from './client.ts'
 import { type Clock, sleep, systemClock } from './clock.ts'
-import { isNotFound, isThrottled, isUnavailable } from './kube-error.ts'
+import { isAlreadyExists, isNotFound, isThrottled, isUnavailable } from './kube-error.ts'
 import { microTime } from './lease-lock.ts'
 import type { KubeObject } from './resource.ts'
 
@@ -50,6 +50,7 @@ export interface EventRecorder {
 }
 
 interface Series {
+  readonly key: string
   readonly event: Omit<Event, 'series' | 'metadata' | 'apiVersion' | 'kind'>
   readonly namespace: string
   readonly name: string
@@ -57,6 +58,7 @@ interface Series {
   writtenCount: number
   lastAt: number
   lastObservedTime: string
+  /** Waits to be written, or is being written. */
   queued: boolean
 }
 
@@ -81,7 +83,7 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
   function enqueue(series: Series): void {
     if (series.queued) return
     if (pending.length >= maxPending) {
-      onDropped('too many events wait to be written')
+      drop(series, 'too many events wait to be written')
       return
     }
     series.queued = true
@@ -91,10 +93,16 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
     })
   }
 
+  /** Said again, it begins a series of its own. */
+  function drop(series: Series, reason: string): void {
+    if (allSeries.get(series.key) === series) allSeries.delete(series.key)
+    onDropped(reason)
+  }
+
   async function writeAll(): Promise<void> {
     for (let series = pending.shift(); series; series = pending.shift()) {
-      series.queued = false
       await writeOne(series)
+      series.queued = false
     }
   }
 
@@ -109,7 +117,7 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
       } catch (error) {
         const passing = isUnavailable(error) || isThrottled(error)
         if (!passing || failures === MAX_TRIES || stop.signal.aborted) {
-          onDropped(describe(error))
+          drop(series, describe(error))
           return
         }
         await sleep(clock, backoffMs(failures, { baseMs: 1_000, maxMs: 30_000, random }), stop.signal).catch(
@@ -119,9 +127,15 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
     }
   }
 
-  async function create({ event, namespace, name, count, lastObservedTime }: Series): Promise<void> {
-    const series = count > 1 ? { series: { count, lastObservedTime } } : {}
-    await client.create(eventType, { metadata: { namespace, name }, ...event, ...series }, { signal: stop.signal })
+  async function create(series: Series): Promise<void> {
+    const { event, namespace, name, count, lastObservedTime } = series
+    const counted = count > 1 ? { series: { count, lastObservedTime } } : {}
+    try {
+      await client.create(eventType, { metadata: { namespace, name }, ...event, ...counted }, { signal: stop.signal })
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error
+      if (count > 1) await extend(series) // ours, by its random name: the answer to an earlier try was lost
+    }
   }
 
   async function extend(series: Series): Promise<void> {
@@ -163,6 +177,7 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
         return
       }
       const series: Series = {
+        key,
         event: {
           eventTime: lastObservedTime,
           reportingController,
@@ -187,6 +202,7 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
     },
 
     async flush() {
+      while (writing) await writing
       flushSeries()
       while (writing) await writing
     },

@@ -94,6 +94,11 @@ export function isThrottled(error: unknown): error is KubeError {
   return isKubeError(error) && error.status === 429
 }
 
+/** Nothing came in time. What was asked may have taken effect. */
+export function isTimeout(error: unknown): error is KubeError {
+  return isKubeError(error) && error.status === 0 && error.reason === 'Timeout'
+}
+
 /** The server is not there, not well, or did not answer in time. What was asked may have taken effect. */
 export function isUnavailable(error: unknown): error is KubeError {
   return isKubeError(error) && (error.status === 0 || error.status >= 500)

@@ -6,12 +6,14 @@
  *     listing ────────all pages────────▶ watching ◀──┐ closed by the server: again from the last version seen
  *      ▲   │                              │      └───┘
  *      │   └──failed──▶ interrupted ◀─────┴── cut, silent, refused, 410
- *      └───never listed, 410──┘  └──else──▶ watching
+ *      └─never listed, 410, silent again─┘  └──else──▶ watching
  *
  * Guarantees:
  * - between `init` and `ready` come all objects of the selection as `apply`: what the consumer holds and is not told
  *   there is gone. A second `init` without a `ready` between starts over. So a delete missed meanwhile is never lost;
  * - after `ready`, events come in the order of resource versions;
+ * - a watch that was accepted twice and told nothing, not even a bookmark, until it was given up makes it list again: a
+ *   server whose etcd was restored from a backup has never reached the version that we ask for, and stays silent;
  * - a failure is told as `interrupted` and never thrown. The next try waits 0.8 s, doubled up to 30 s, with jitter, and
  *   at least as long as the server asked; two minutes of healthy watching forget earlier failures (client-go's figures);
  * - the generator ends when its signal is aborted, and by then its requests and timers are gone.
@@ -21,7 +23,7 @@
 import { backoffMs } from './backoff.ts'
 import type { KubeClient, Selection } from './client.ts'
 import { type Clock, sleep, systemClock } from './clock.ts'
-import { isGone, isKubeError, KubeError } from './kube-error.ts'
+import { isGone, isKubeError, isTimeout, KubeError } from './kube-error.ts'
 import { listPages } from './pages.ts'
 import type { KubeObject, ResourceType } from './resource.ts'
 
@@ -52,7 +54,8 @@ export interface ReflectorOptions extends Selection {
 
 type State =
   | { readonly at: 'listing' }
-  | { readonly at: 'watching'; readonly resourceVersion: string }
+  /** `silences`: how many watches from this version were accepted and then given up as silent. */
+  | { readonly at: 'watching'; readonly resourceVersion: string; readonly silences: number }
   | { readonly at: 'interrupted'; readonly error: unknown; readonly next: State }
 
 type Step<T extends KubeObject> = AsyncGenerator<ReflectorEvent<T>, State, undefined>
@@ -61,6 +64,7 @@ const BACKOFF = { baseMs: 800, maxMs: 30_000 }
 const HEALTHY_MS = 120_000
 /** A watch that ends sooner and told nothing counts as a failure, else both sides could spin. */
 const SHORT_WATCH_MS = 1_000
+const MAX_SILENCES = 2
 const PAGE_SIZE = 500
 const PAGE_TIMEOUT_MS = 60_000
 
@@ -95,15 +99,19 @@ export async function* reflect<T extends KubeObject>(
       resourceVersion = page.metadata.resourceVersion
     }
     yield { type: 'ready', resourceVersion }
-    return { at: 'watching', resourceVersion }
+    return { at: 'watching', resourceVersion, silences: 0 }
   }
 
-  async function* watching(from: string): Step<T> {
+  async function* watching(from: string, silencesBefore: number): Step<T> {
     const startedAt = clock.now()
     let resourceVersion = from
+    let isOpen = false
+    let isHeard = false
     let error: unknown
     try {
       for await (const event of client.watch(type, { ...selection, resourceVersion, livenessMs, signal })) {
+        isHeard ||= isOpen
+        isOpen = true
         if (event.type === 'OPENED') {
           yield { type: 'watching' }
         } else if (event.type === 'BOOKMARK') {
@@ -120,8 +128,10 @@ export async function* reflect<T extends KubeObject>(
     const lastedMs = clock.now() - startedAt
     if (lastedMs >= HEALTHY_MS) failures = 0
     if (!error && lastedMs < SHORT_WATCH_MS && resourceVersion === from) error = closedAtOnce()
-    const again: State = { at: 'watching', resourceVersion }
-    return error ? { at: 'interrupted', error, next: isGone(error) ? { at: 'listing' } : again } : again
+    const silences = isHeard ? 0 : silencesBefore + (isOpen && isTimeout(error) ? 1 : 0)
+    const isLost = isGone(error) || silences === MAX_SILENCES
+    const again: State = { at: 'watching', resourceVersion, silences }
+    return error ? { at: 'interrupted', error, next: isLost ? { at: 'listing' } : again } : again
   }
 
   async function* interrupted(error: unknown, next: State): Step<T> {
@@ -140,7 +150,7 @@ export async function* reflect<T extends KubeObject>(
         state = yield* listing()
         break
       case 'watching':
-        state = yield* watching(state.resourceVersion)
+        state = yield* watching(state.resourceVersion, state.silences)
         break
       case 'interrupted':
         state = yield* interrupted(state.error, state.next)

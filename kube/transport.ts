@@ -4,8 +4,8 @@
  *
  * Guarantees:
  * - what is thrown is a `KubeError`, or the caller's own abort reason;
- * - a write is sent again only when the server surely did not take it: 429, or 401 with credentials that have
- *   changed since. A read is also sent again after a connection that broke and after a 5xx that names a
+ * - a write is sent again only when the server surely did not take it: 429, or once after 401, with credentials
+ *   that were read anew. A read is also sent again after a connection that broke and after a 5xx that names a
  *   `Retry-After`. Both at most {@link MAX_RETRIES} times;
  * - `guard` runs right before each write is handed to the connection, after every wait;
  * - when client certificates rotate, new requests use new connections, and the old ones end when idle;
@@ -79,6 +79,7 @@ export interface Transport {
 const MAX_RETRIES = 5
 const MAX_RETRY_WAIT_MS = 30_000
 const FIRST_RETRY_MS = 200
+
 export function transport(options: TransportOptions): Transport {
   const { cluster, userAgent = 'kube', guard, onAnswer, clock = systemClock, random = Math.random } = options
   const { requestTimeoutMs = 30_000 } = options
@@ -146,18 +147,20 @@ export function transport(options: TransportOptions): Transport {
 
   async function readOk(request: TransportRequest, response: Dispatcher.ResponseData): Promise<string> {
     const body = await response.body.text()
+    if (response.statusCode === 401) cluster.refused()
     if (response.statusCode < 300) return body
     throw errorFromAnswer(response.statusCode, body, oneHeader(response.headers['retry-after']), describe(request))
   }
 
   return {
     async text(request) {
+      let wasRefused = false
       for (let retries = 0; ; retries++) {
         try {
           return await attempt(request, (response) => readOk(request, response))
         } catch (error) {
-          if (isUnauthorized(error) && retries === 0) {
-            cluster.refused()
+          if (isUnauthorized(error) && !wasRefused) {
+            wasRefused = true
             continue
           }
           const waitMs = retries < MAX_RETRIES ? retryDelayMs(request, error, retries, random) : undefined
@@ -168,24 +171,20 @@ export function transport(options: TransportOptions): Transport {
     },
 
     async raw(request) {
-      return attempt(request, async ({ statusCode, headers, body }) => ({
-        status: statusCode,
-        headers,
-        body: await body.text(),
-      }))
+      return attempt(request, async ({ statusCode, headers, body }) => {
+        if (statusCode === 401) cluster.refused()
+        return { status: statusCode, headers, body: await body.text() }
+      })
     },
 
     async *stream(request) {
       const { signal, silenceMs } = request
-      await flow.take(signal)
       const silence = withSilenceBound(signal, silenceMs, clock)
       try {
+        await flow.take(signal)
         silence.listen()
         const response = await dispatch(request, silence.signal)
-        if (response.statusCode >= 300) {
-          if (response.statusCode === 401) cluster.refused()
-          await readOk(request, response)
-        }
+        if (response.statusCode >= 300) await readOk(request, response)
         yield Buffer.alloc(0)
         const chunks = response.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
         for (;;) {

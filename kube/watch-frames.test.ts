@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { KubeError } from './kube-error.ts'
 import { lineSplitter, MAX_LINE_BYTES } from './watch-frames.ts'
 
 describe('lineSplitter', () => {
@@ -38,6 +39,6 @@ describe('lineSplitter', () => {
     const chunk = Buffer.alloc(1024 * 1024, 'x')
     expect(() => {
       for (let bytes = 0; bytes <= MAX_LINE_BYTES; bytes += chunk.length) splitter.push(chunk)
-    }).toThrow(RangeError)
+    }).toThrow(KubeError)
   })
 })

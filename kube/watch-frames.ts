@@ -2,9 +2,11 @@
  * Splits the bytes of a watch into lines, one JSON document each.
  *
  * A line is put together once, however many chunks it came in, and chunks are cut at newline bytes only, so
- * that no character is torn apart. A line longer than {@link MAX_LINE_BYTES} is an error: the API server's objects
+ * that no character is torn apart. A line longer than {@link MAX_LINE_BYTES} is a `KubeError`: the API server's objects
  * are far smaller (etcd refuses 1.5 MiB by default), and memory must not depend on what a peer sends.
  */
+import { KubeError } from './kube-error.ts'
+
 export interface LineSplitter {
   /** The lines that this chunk completes; empty ones left out. */
   push(chunk: Buffer): string[]
@@ -20,7 +22,7 @@ export function lineSplitter(): LineSplitter {
   function keep(piece: Buffer): void {
     if (piece.length === 0) return
     pendingBytes += piece.length
-    if (pendingBytes > MAX_LINE_BYTES) throw new RangeError(`a watch event of more than ${MAX_LINE_BYTES} bytes`)
+    if (pendingBytes > MAX_LINE_BYTES) throw tooLong()
     pieces.push(piece)
   }
 
@@ -44,4 +46,8 @@ export function lineSplitter(): LineSplitter {
         .filter((line) => line !== '')
     },
   }
+}
+
+function tooLong(): KubeError {
+  return new KubeError(`a watch event of more than ${MAX_LINE_BYTES} bytes`, { status: 0, reason: 'BadAnswer' })
 }
