@@ -33,7 +33,8 @@ export async function goBuild(options: GoBuildOptions): Promise<void> {
     env: { ...environment, GOWORK: 'off', GOFLAGS: '', CGO_ENABLED: '0' },
     ...(signal === undefined ? {} : { signal }),
   }
-  const flags = ['-mod=readonly', '-buildvcs=false', '-trimpath']
+  const { tags } = program.source
+  const flags = ['-mod=readonly', '-buildvcs=false', '-trimpath', ...(tags === undefined ? [] : [`-tags=${tags}`])]
   const target = program.source.package
 
   try {

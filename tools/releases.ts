@@ -4,9 +4,18 @@
  * @see https://kubernetes.io/releases/download/
  * @see https://github.com/etcd-io/etcd/releases
  * @see https://github.com/opentofu/opentofu/releases
+ * @see https://github.com/helm/helm/releases
+ * @see https://github.com/prometheus/prometheus/releases
  */
 import type { Platform } from './platform.ts'
-import { ETCD_VERSION, KUBERNETES_VERSION, OPENTOFU_VERSION, TIME_PROVIDER_VERSION } from './versions.ts'
+import {
+  ETCD_VERSION,
+  HELM_VERSION,
+  KUBERNETES_VERSION,
+  OPENTOFU_VERSION,
+  PROMETHEUS_VERSION,
+  TIME_PROVIDER_VERSION,
+} from './versions.ts'
 
 export type ProgramName =
   | 'etcd'
@@ -15,19 +24,23 @@ export type ProgramName =
   | 'kubectl'
   | 'tofu'
   | 'terraform-provider-time'
+  | 'helm'
+  | 'promtool'
 
 export const controlPlanePrograms = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'] as const
 
 export interface Program {
   readonly name: ProgramName
   /** The project and version it belongs to: the first two folders of its place in the cache. */
-  readonly project: 'etcd' | 'kubernetes' | 'opentofu' | 'provider-time'
+  readonly project: 'etcd' | 'kubernetes' | 'opentofu' | 'helm' | 'prometheus' | 'provider-time'
   readonly version: string
   /** Where to `go build`: the folder under `tools/` with the go.mod, the package, and what the linker is told. */
   readonly source: {
-    readonly module: 'kubernetes' | 'opentofu' | 'provider-time'
+    readonly module: 'kubernetes' | 'opentofu' | 'helm' | 'prometheus' | 'provider-time'
     readonly package: string
     readonly linkerFlags: string
+    /** Go build tags, where something large can be left out. */
+    readonly tags?: string
   }
   /** Left out: it is always built. */
   readonly release?: (platform: Platform) => Release
@@ -109,6 +122,40 @@ export const programs: Readonly<Record<ProgramName, Program>> = {
       module: 'provider-time',
       package: 'github.com/hashicorp/terraform-provider-time',
       linkerFlags: '-s -w',
+    },
+  },
+  helm: {
+    name: 'helm',
+    project: 'helm',
+    version: HELM_VERSION,
+    source: {
+      module: 'helm',
+      package: 'helm.sh/helm/v4/cmd/helm',
+      linkerFlags: `-s -w -X helm.sh/helm/v4/internal/version.version=v${HELM_VERSION}`,
+    },
+    release: ({ os, arch }) => {
+      const url = `https://get.helm.sh/helm-v${HELM_VERSION}-${os}-${arch}.tar.gz`
+      return { url, checksumUrl: `${url}.sha256sum`, archiveMember: `${os}-${arch}/helm` }
+    },
+  },
+  promtool: {
+    name: 'promtool',
+    project: 'prometheus',
+    version: PROMETHEUS_VERSION,
+    source: {
+      module: 'prometheus',
+      package: 'github.com/prometheus/prometheus/cmd/promtool',
+      linkerFlags: `-s -w -X github.com/prometheus/common/version.Version=${PROMETHEUS_VERSION}`,
+      tags: 'remove_all_sd', // it checks rules here; the service discoveries are a third of what would be compiled
+    },
+    release: ({ os, arch }) => {
+      const folder = `https://github.com/prometheus/prometheus/releases/download/v${PROMETHEUS_VERSION}`
+      const file = `prometheus-${PROMETHEUS_VERSION}.${os}-${arch}`
+      return {
+        url: `${folder}/${file}.tar.gz`,
+        checksumUrl: `${folder}/sha256sums.txt`,
+        archiveMember: `${file}/promtool`,
+      }
     },
   },
 }

@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { isAtLeast } from './go-build.ts'
-import { ETCD_VERSION, GO_VERSION, KUBERNETES_VERSION, OPENTOFU_VERSION, TIME_PROVIDER_VERSION } from './versions.ts'
+import {
+  ETCD_VERSION,
+  GO_VERSION,
+  HELM_VERSION,
+  KUBERNETES_VERSION,
+  OPENTOFU_VERSION,
+  PROMETHEUS_VERSION,
+  TIME_PROVIDER_VERSION,
+} from './versions.ts'
 
 /** The version that a module is pinned to in `tools/<folder>/go.mod`; `go` for the language's own. */
 function pinned(folder: string, module: string): string | undefined {
@@ -16,6 +24,11 @@ describe('the pinned versions', () => {
     expect(pinned('kubernetes', 'go.etcd.io/etcd/server/v3')).toBe(ETCD_VERSION)
     expect(pinned('opentofu', 'github.com/opentofu/opentofu')).toBe(OPENTOFU_VERSION)
     expect(pinned('provider-time', 'github.com/hashicorp/terraform-provider-time')).toBe(TIME_PROVIDER_VERSION)
+    expect(pinned('helm', 'helm.sh/helm/v4')).toBe(HELM_VERSION)
+    // As a Go module, Prometheus 3.12.0 is v0.312.0.
+    expect(pinned('prometheus', 'github.com/prometheus/prometheus')?.replace(/^0\.3(\d\d)/, '3.$1')).toBe(
+      PROMETHEUS_VERSION,
+    )
   })
 
   it('take every staging module of Kubernetes from the same release', () => {
@@ -26,7 +39,7 @@ describe('the pinned versions', () => {
   })
 
   it('name a Go that is new enough for every module', () => {
-    for (const folder of ['kubernetes', 'opentofu', 'provider-time'])
+    for (const folder of ['kubernetes', 'opentofu', 'provider-time', 'helm', 'prometheus'])
       expect(isAtLeast(GO_VERSION, pinned(folder, 'go') ?? '')).toBe(true)
   })
 })

