@@ -33,6 +33,13 @@ export function apiMetrics(): ApiMetrics {
     labelNames: ['code', 'method'],
     registers,
   })
+  const kubeTimes = new Histogram({
+    name: 'rest_client_request_duration_seconds',
+    help: 'How long the Kubernetes API took to begin its answer.',
+    labelNames: ['verb'],
+    buckets: SECONDS,
+    registers,
+  })
   /** Finding a child by its labels costs more than counting. */
   const children = new Map<string, Histogram.Internal<'resource' | 'method' | 'status'>>()
 
@@ -56,7 +63,10 @@ export function apiMetrics(): ApiMetrics {
   return {
     registry,
     answered: (method, path, status, durationMs) => childFor(method, path, status).observe(durationMs / 1000),
-    kubeAnswered: ({ method, status }) => kubeRequests.inc({ method, code: String(status) }),
+    kubeAnswered({ method, status, durationMs }) {
+      kubeRequests.inc({ method, code: String(status) })
+      kubeTimes.observe({ verb: method }, durationMs / 1000)
+    },
     observed(name, help, value) {
       const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(value()) })
     },

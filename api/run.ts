@@ -90,6 +90,9 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
   const timers = [every(KEYS_EVERY_MS, keys.refresh), ...sweeps.map((sweep) => every(SWEEP_EVERY_MS, sweep))]
   metrics.observed('skyclust_api_audit_dropped', 'Audit lines that were lost.', () => audit.log.dropped)
   metrics.observed('skyclust_api_audit_pending', 'Audit lines that wait to be written.', () => audit.log.pending)
+  metrics.observed('skyclust_api_cache_staleness_seconds', 'Since when the cluster was not heard.', () => {
+    return Math.max(0, store.staleMs()) / 1000
+  })
   metrics.observed('skyclust_api_listeners', 'Streams of VMs that are open.', () => facade.live.size)
   log.info({ url: server.url, metrics: side.url }, 'listening')
 

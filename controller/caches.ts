@@ -22,6 +22,10 @@ export interface Caches {
   synced(signal: AbortSignal): Promise<void>
   /** What is not to be trusted now, a sentence each. */
   missing(): readonly string[]
+  /** By cache: seconds since it heard of the API server; only of those that are filled. */
+  staleness(): readonly (readonly [cache: string, seconds: number])[]
+  /** By cache: how many objects it holds. */
+  sizes(): readonly (readonly [cache: string, objects: number])[]
   readonly done: Promise<void>
 }
 
@@ -62,6 +66,12 @@ export function openCaches(client: KubeClient, signal: AbortSignal): Caches {
         return staleMs > STALE_MS ? [`The watch of ${name} has heard nothing for ${Math.round(staleMs / 1000)} s.`] : []
       })
     },
+    staleness: () =>
+      Object.entries(all).flatMap(([name, one]) => {
+        const { synced, staleMs } = one.freshness()
+        return synced ? [[name, staleMs / 1000] as const] : []
+      }),
+    sizes: () => Object.entries(all).map(([name, one]) => [name, one.size] as const),
     done: Promise.all(Object.values(all).map((one) => one.done)).then(() => undefined),
   }
 }

@@ -47,7 +47,7 @@ export interface RunningKind {
 
 export function runKind(controller: KindController, options: RunKindOptions): RunningKind {
   const { shards, accepts, metrics, drainMs, signal, onError } = options
-  const queue: WorkQueue = workQueue({ metrics: metrics.queue(controller.name) })
+  const queue: WorkQueue = workQueue({ metrics: metrics.queue(controller.name, controller.concurrency) })
   metrics.depthOf(controller.name, () => queue.length)
   /** By shard: what is being worked on. */
   const working = new Map<number, Set<Promise<unknown>>>()

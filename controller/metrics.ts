@@ -12,7 +12,7 @@ import type { WorkQueueMetrics } from '../kube/work-queue.ts'
 
 export interface ControllerMetrics {
   readonly registry: Registry
-  readonly queue: (name: string) => WorkQueueMetrics
+  readonly queue: (name: string, concurrency: number) => WorkQueueMetrics
   /** Asked when the metrics are. */
   readonly depthOf: (name: string, depth: () => number) => void
   readonly reconciled: (record: ReconcileRecord) => void
@@ -69,6 +69,18 @@ export function controllerMetrics(): ControllerMetrics {
     labelNames: ['controller', 'result'],
     registers,
   })
+  const reconcileErrors = new Counter({
+    name: 'controller_runtime_reconcile_errors_total',
+    help: 'Reconciles that failed.',
+    labelNames: ['controller'],
+    registers,
+  })
+  const workersAtMost = new Gauge({
+    name: 'controller_runtime_max_concurrent_reconciles',
+    help: 'How many keys at a time.',
+    labelNames: ['controller'],
+    registers,
+  })
   const reconcileTimes = new Histogram({
     name: 'controller_runtime_reconcile_time_seconds',
     help: 'How long a reconcile took.',
@@ -80,6 +92,13 @@ export function controllerMetrics(): ControllerMetrics {
     name: 'rest_client_requests_total',
     help: 'Requests to the Kubernetes API by status code; 0 is no answer.',
     labelNames: ['code', 'method'],
+    registers,
+  })
+  const kubeTimes = new Histogram({
+    name: 'rest_client_request_duration_seconds',
+    help: 'How long the Kubernetes API took to begin its answer.',
+    labelNames: ['verb'],
+    buckets: SECONDS,
     registers,
   })
   const cloudCalls = new Counter({
@@ -96,6 +115,8 @@ export function controllerMetrics(): ControllerMetrics {
     registers,
   })
   const depths = new Map<string, () => number>()
+  /** By queue: since when a worker has each key, in milliseconds of `performance.now()`. */
+  const working = new Map<string, Map<string, number>>()
 
   function observed({ name, help, label, values }: ObservedGauge): void {
     const gauge: Gauge<string> = new Gauge({
@@ -117,22 +138,62 @@ export function controllerMetrics(): ControllerMetrics {
     values: () => [...depths].map(([name, depth]) => [name, depth()] as const),
   })
 
+  observed({
+    name: 'controller_runtime_active_workers',
+    help: 'Keys that workers have.',
+    label: 'controller',
+    values: () => [...working].map(([name, keys]) => [name, keys.size] as const),
+  })
+  observed({
+    name: 'workqueue_unfinished_work_seconds',
+    help: 'For how long workers have had the keys that they have, added up.',
+    label: 'name',
+    values: () => agesOfWork((ages) => ages.reduce((sum, age) => sum + age, 0)),
+  })
+  observed({
+    name: 'workqueue_longest_running_processor_seconds',
+    help: 'For how long a worker has had the key that it has had for longest.',
+    label: 'name',
+    values: () => agesOfWork((ages) => Math.max(0, ...ages)),
+  })
+
+  function agesOfWork(of: (seconds: readonly number[]) => number): (readonly [string, number])[] {
+    const now = performance.now()
+    return [...working].map(([name, keys]) => [name, of([...keys.values()].map((since) => (now - since) / 1000))])
+  }
+
   const results = { done: 'success', requeued: 'requeue_after', failed: 'error' } as const
   return {
     registry,
     observed,
     depthOf: (name, depth) => void depths.set(name, depth),
-    queue: (name) => ({
-      added: () => adds.inc({ name }),
-      taken: (_key, waitedMs) => waits.observe({ name }, waitedMs / 1000),
-      done: (_key, workedMs) => works.observe({ name }, workedMs / 1000),
-      retried: () => retries.inc({ name }),
-    }),
+    queue(name, concurrency) {
+      const keys = new Map<string, number>()
+      working.set(name, keys)
+      workersAtMost.set({ controller: name }, concurrency)
+      reconcileErrors.inc({ controller: name }, 0) // there from the start, so that a rate sees the first one
+      return {
+        added: () => adds.inc({ name }),
+        taken(key, waitedMs) {
+          keys.set(key, performance.now())
+          waits.observe({ name }, waitedMs / 1000)
+        },
+        done(key, workedMs) {
+          keys.delete(key)
+          works.observe({ name }, workedMs / 1000)
+        },
+        retried: () => retries.inc({ name }),
+      }
+    },
     reconciled({ controller, outcome, durationMs }) {
       reconciles.inc({ controller, result: results[outcome] })
+      if (outcome === 'failed') reconcileErrors.inc({ controller })
       reconcileTimes.observe({ controller }, durationMs / 1000)
     },
-    kubeAnswered: ({ method, status }) => kubeRequests.inc({ code: String(status), method }),
+    kubeAnswered({ method, status, durationMs }) {
+      kubeRequests.inc({ code: String(status), method })
+      kubeTimes.observe({ verb: method }, durationMs / 1000)
+    },
     cloudCalled({ provider, region, action, outcome, durationMs }) {
       cloudCalls.inc({ provider, region, action, outcome })
       cloudTimes.observe({ provider, action }, durationMs / 1000)

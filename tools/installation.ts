@@ -36,13 +36,20 @@ export async function applyDefinitions({ kubectl, root }: InstallationOptions): 
 
 /** The namespace, the roles and policies, the ServiceAccounts and what binds them. */
 export async function applyRoles({ kubectl, root, namespace }: InstallationOptions): Promise<void> {
+  await kubectl(yamlOf([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }]), ...serverSideApply)
+  await kubectl(yamlOf(await rolesAndAccounts({ root, namespace })), ...serverSideApply)
+}
+
+/** What `applyRoles` applies beside the namespace; the chart renders the same. */
+export async function rolesAndAccounts(
+  where: Pick<InstallationOptions, 'root' | 'namespace'>,
+): Promise<readonly Manifest[]> {
+  const { root, namespace } = where
   const roles = await documentsIn(join(root, 'charts/skyclust/files'))
   const own = roles.map((role) =>
     role.kind === 'Role' ? { ...role, metadata: { ...role.metadata, namespace } } : role,
   )
-  const accounts = processAccounts.flatMap((name) => accountWithBindings(name, namespace, own))
-  await kubectl(yamlOf([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }]), ...serverSideApply)
-  await kubectl(yamlOf([...own, ...accounts]), ...serverSideApply)
+  return [...own, ...processAccounts.flatMap((name) => accountWithBindings(name, namespace, own))]
 }
 
 /** A token of a process's ServiceAccount, from the TokenRequest API. */
@@ -56,7 +63,7 @@ export async function tokenFor(
 
 const serverSideApply = ['apply', '--server-side', '--force-conflicts', '--field-manager=skyclust-install', '-f', '-']
 
-interface Manifest {
+export interface Manifest {
   readonly apiVersion: string
   readonly kind: string
   readonly metadata: { readonly name: string; readonly namespace?: string }

@@ -147,6 +147,15 @@ export function vmController(deps: VMDependencies, time: VMControllerTime = real
     label: 'place',
     values: perPlace((place) => place.size),
   })
+  metrics.observed({
+    name: 'skyclust_observation_age_seconds',
+    help: 'Since when the last complete listing of an account and region began.',
+    label: 'place',
+    values: () =>
+      eyes.open.flatMap(({ place, listedAt }) =>
+        listedAt === undefined ? [] : [[labelOf(place), (time.wallClock() - listedAt) / 1000] as const],
+      ),
+  })
 
   return {
     name: 'vm',
