@@ -36,6 +36,8 @@ export interface ShardingOptions {
   readonly deadlineMs?: number
   readonly renewMs?: number
   readonly clock?: Clock
+  /** Milliseconds since 1970. */
+  readonly wallClock?: () => number
 }
 
 export interface Sharding {
@@ -79,6 +81,7 @@ export function sharding(options: ShardingOptions): Sharding {
     onLost,
     onError,
     clock = systemClock,
+    wallClock = Date.now,
   } = options
   const timing = {
     durationMs: options.durationMs ?? 15_000,
@@ -97,6 +100,7 @@ export function sharding(options: ShardingOptions): Sharding {
       lease: { namespace, name: lease },
       signal: stop.signal,
       clock,
+      wallClock,
       onLost: (reason) => onLost(`the lease ${lease}: ${reason}`),
       ...timing,
       ...(onError ? { onError } : {}),

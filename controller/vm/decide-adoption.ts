@@ -14,6 +14,14 @@ export function decideAdoption(situation: Situation, id: string): Action {
   const { look, rival, vm, access } = situation
   if (look?.id?.id !== id) return { kind: 'look', id }
 
+  // Before anything else: what is another VM's is not among the sightings of this one.
+  if (look.id.known && rival !== undefined) {
+    return refused(
+      'AdoptRefused',
+      `The instance ${id} belongs to the VM ${rival}.`,
+      'Delete one of the two, that one with deletionPolicy Orphan.',
+    )
+  }
   const instance = sightingOf(situation, id)?.instance
   if (!instance || !look.id.known) {
     const where = access.kind === 'ready' ? `account ${access.account}, region ${access.region}` : 'this account'
@@ -36,13 +44,6 @@ export function decideAdoption(situation: Situation, id: string): Action {
       'AdoptRefused',
       `The instance ${id} belongs to ${owner} of installation ${instance.tags[instanceTags.cluster] ?? 'unknown'}, as its tags say.`,
       `Delete that VM with deletionPolicy Orphan, or, if it is no more, take the tag ${instanceTags.vmUID} off the instance.`,
-    )
-  }
-  if (rival !== undefined) {
-    return refused(
-      'AdoptRefused',
-      `The instance ${id} belongs to the VM ${rival}.`,
-      'Delete one of the two, that one with deletionPolicy Orphan.',
     )
   }
   const verdict = progressing('Adopting', `The instance ${id} is being taken over.`)

@@ -1,4 +1,5 @@
 /** A VM without an instance: one is made, exactly one, or the one that an earlier attempt made is found. */
+import type { VM } from '../../crds/vm.ts'
 import type { Action } from './action.ts'
 import { incarnationOf } from './identity.ts'
 import { type CreateIntent, nextIntent, repeatableAt } from './intent.ts'
@@ -8,6 +9,9 @@ import { progressing, stalled, type Verdict } from './verdict.ts'
 
 /** Who waits longer than this for the account's buckets is told so. */
 const queuedToldMs = 15_000
+
+/** A Secret that was to be used is looked for at least so often. */
+const longestUserDataMs = 60_000
 
 /** No attempt is known to be under way. */
 export function decideCreate(situation: Situation): Action {
@@ -50,7 +54,10 @@ function prepared({ vm, access, userData, admission, now }: Situation): Action |
     return wait(stalled('CredentialDeleting', message))
   }
   if (userData.kind === 'unread') return { kind: 'readUserData' }
-  if (userData.kind === 'refused') return wait(stalled(userData.reason, userData.message), 60_000)
+  if (userData.kind === 'missing') {
+    return wait({ ...progressing('UserDataMissing', userData.message), event: 'Warning' }, userDataAgainMs(vm, now))
+  }
+  if (userData.kind === 'refused') return wait(stalled('UserDataRefused', userData.message), longestUserDataMs)
   switch (admission.kind) {
     case 'notAsked':
       return { kind: 'admit' }
@@ -61,6 +68,11 @@ function prepared({ vm, access, userData, admission, now }: Situation): Action |
     case 'granted':
       return undefined
   }
+}
+
+/** A VM and its Secret are often applied together, and the Secret is a moment late. */
+function userDataAgainMs({ metadata }: VM, now: number): number {
+  return Math.max(1_000, Math.min(longestUserDataMs, (now - Date.parse(metadata.creationTimestamp)) / 2))
 }
 
 export function launching(id: string): Verdict {

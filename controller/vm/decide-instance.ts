@@ -82,17 +82,20 @@ function decideTags(situation: Situation, { instance, at }: Sighting): Action | 
   const wanted = wantedTags(vm, clusterUID)
   const missing = Object.entries(wanted).filter(([key, value]) => instance.tags[key] !== value)
   const surplus = (vm.status?.tagKeys ?? []).filter((key) => !(key in wanted) && key in instance.tags)
-  if (missing.length === 0 && surplus.length === 0) return undefined
-  if (isRecent(situation, recollection.taggedAt, at)) {
-    return expecting(progressing('Tagging', `The tags of the instance ${instance.id} are being set.`))
+  if (missing.length > 0 && !isRecent(situation, recollection.taggedAt, at)) {
+    const known = new Set(vm.status?.tagKeys)
+    const asked = Object.keys(vm.spec.tags ?? {})
+    if (asked.some((key) => !known.has(key))) {
+      return { kind: 'recordTagKeys', tagKeys: [...new Set([...known, ...asked])].sort() }
+    }
+    return { kind: 'tag', id: instance.id, tags: Object.fromEntries(missing), outside: changedOutside(vm) }
   }
-  if (missing.length === 0) return { kind: 'untag', id: instance.id, keys: surplus }
-  const known = new Set(vm.status?.tagKeys)
-  const asked = Object.keys(vm.spec.tags ?? {})
-  if (asked.some((key) => !known.has(key))) {
-    return { kind: 'recordTagKeys', tagKeys: [...new Set([...known, ...asked])].sort() }
+  if (surplus.length > 0 && !isRecent(situation, recollection.untaggedAt, at)) {
+    return { kind: 'untag', id: instance.id, keys: surplus }
   }
-  return { kind: 'tag', id: instance.id, tags: Object.fromEntries(missing), outside: changedOutside(vm) }
+  return missing.length + surplus.length === 0
+    ? undefined
+    : expecting(progressing('Tagging', `The tags of the instance ${instance.id} are being set.`))
 }
 
 function decidePower(situation: Situation, own: Sighting): Action {

@@ -57,13 +57,30 @@ describe('a VM without an instance', () => {
 
   it('says what is wrong with its user data, and makes nothing', () => {
     const vm = givenVM()
-    const userData = { kind: 'refused', reason: 'UserDataMissing', message: 'There is no Secret x.' } as const
+    const missing = { kind: 'missing', message: 'There is no Secret x.' } as const
+    const refused = { kind: 'refused', message: 'It is a Credential’s.' } as const
 
     expect(decide(givenSituation({ vm, look: {}, userData: { kind: 'unread' } }))).toEqual({ kind: 'readUserData' })
-    expect(decide(givenSituation({ vm, look: {}, userData }))).toMatchObject({
+    expect(decide(givenSituation({ vm, look: {}, userData: missing }))).toMatchObject({
       kind: 'wait',
-      verdict: { reason: 'UserDataMissing', phase: 'stalled' },
+      verdict: { reason: 'UserDataMissing', phase: 'progressing' },
     })
+    expect(decide(givenSituation({ vm, look: {}, userData: refused }))).toMatchObject({
+      kind: 'wait',
+      verdict: { reason: 'UserDataRefused', phase: 'stalled' },
+    })
+  })
+
+  it('looks for user data that is not there yet soon, and less and less often', () => {
+    const userData = { kind: 'missing', message: 'There is no Secret x.' } as const
+    const lookedForAgain = (ageMs: number) => {
+      const creationTimestamp = new Date(now - ageMs).toISOString()
+      return decide(givenSituation({ vm: givenVM({ metadata: { creationTimestamp } }), look: {}, userData }))
+    }
+
+    expect(lookedForAgain(0)).toMatchObject({ againAfterMs: 1_000 })
+    expect(lookedForAgain(20_000)).toMatchObject({ againAfterMs: 10_000 })
+    expect(lookedForAgain(hourMs)).toMatchObject({ againAfterMs: 60_000 })
   })
 
   it('waits for its Credential, and makes nothing with one that is being deleted', () => {
@@ -299,6 +316,23 @@ describe('a VM with its instance', () => {
     })
   })
 
+  it('has old tags taken off though the new ones are not shown yet', () => {
+    const vm = settledVM({ spec: { tags: { tier: 'web' } }, status: { tagKeys: ['team', 'tier'] } })
+    const sightings = [
+      seen(givenInstance(settledVM({}), { tags: { ...givenInstance(vm).tags, team: 'a', tier: 'old' } })),
+    ]
+
+    expect(decide(givenSituation({ vm, sightings })).kind).toBe('tag')
+    expect(decide(givenSituation({ vm, sightings, recollection: { taggedAt: now } }))).toMatchObject({
+      kind: 'untag',
+      keys: ['team'],
+    })
+    expect(decide(givenSituation({ vm, sightings, recollection: { taggedAt: now, untaggedAt: now } }))).toMatchObject({
+      kind: 'wait',
+      verdict: { reason: 'Tagging' },
+    })
+  })
+
   it('keeps the instance that its status names and ends any other that carries its tag', () => {
     const { vm, instance } = running()
     const sightings = [seen(instance), seen({ ...instance, id: 'i-2' })]
@@ -390,6 +424,7 @@ describe('a VM that adopts', () => {
       'AdoptRefused',
     ],
     ['is named by another VM', [seen(found)], look, 'team-b/web', 'AdoptRefused'],
+    ['is another VM’s, so that it is not among the sightings', [], look, 'team-b/web', 'AdoptRefused'],
   ] as const)('refuses one that %s', (_, sightings, lookup, rival, reason) => {
     const situation = givenSituation({ vm, look: lookup, sightings, ...(rival ? { rival } : {}) })
 

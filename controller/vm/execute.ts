@@ -129,7 +129,7 @@ const performers: { readonly [K in Action['kind']]: Performer<K> } = {
   untag: async (world, pass, { id, keys }) => {
     await mutate(world, pass, (cloud) => cloud.untag([id], keys, pass.signal))
     return told(world, pass, 'TagsRemoved', `The tags ${keys.join(', ')} have been taken off the instance ${id}.`, {
-      taggedAt: world.wallClock(),
+      untaggedAt: world.wallClock(),
     })
   },
   terminate: async (world, pass, { ids, why }) => {

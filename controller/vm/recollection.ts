@@ -5,13 +5,12 @@
 import type { VM } from '../../crds/vm.ts'
 import { compareResourceVersions } from '../../kube/resource.ts'
 
-export type CallKind = 'start' | 'stop' | 'resize' | 'tag' | 'release'
-
 export interface Recollection {
   /** The last call that changed the instance's power, and when it was answered. */
   readonly power?: { readonly kind: 'start' | 'stop'; readonly at: number }
   readonly resizedAt?: number
   readonly taggedAt?: number
+  readonly untaggedAt?: number
   readonly releasedAt?: number
   /** By instance id: when its termination was answered. */
   readonly terminatedAt?: Readonly<Record<string, number>>

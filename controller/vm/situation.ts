@@ -74,4 +74,6 @@ export type Admission =
 export type UserData =
   | { readonly kind: 'unread' }
   | { readonly kind: 'read'; readonly text: string | undefined }
-  | { readonly kind: 'refused'; readonly reason: string; readonly message: string }
+  /** The Secret, or its key, is not there yet. */
+  | { readonly kind: 'missing'; readonly message: string }
+  | { readonly kind: 'refused'; readonly message: string }

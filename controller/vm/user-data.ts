@@ -48,9 +48,9 @@ function textOf(secret: Secret, isNamedByCredential: boolean): UserData {
 }
 
 function missing(message: string): UserData {
-  return { kind: 'refused', reason: 'UserDataMissing', message }
+  return { kind: 'missing', message }
 }
 
 function refused(message: string): UserData {
-  return { kind: 'refused', reason: 'UserDataRefused', message }
+  return { kind: 'refused', message }
 }

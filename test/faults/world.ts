@@ -117,6 +117,7 @@ export function createWorld({ random, cloud: mood, watch, mishapAt }: WorldOptio
       shards: 1,
       signal,
       clock,
+      wallClock: time.now,
       onAcquired: () => {
         for (const vm of vms.list()) queue.add(keyString(vm.metadata))
       },
