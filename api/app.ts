@@ -15,6 +15,7 @@ import { auditRoutes } from './routes/audit.ts'
 import { authRoutes } from './routes/auth.ts'
 import { credentialRoutes } from './routes/credentials.ts'
 import { iacRoutes } from './routes/iac.ts'
+import { iacContentRoutes } from './routes/iac-content.ts'
 import { memberRoutes } from './routes/members.ts'
 import { oidcRoutes } from './routes/oidc.ts'
 import { providerRoutes } from './routes/providers.ts'
@@ -49,6 +50,7 @@ export function facadeApp(facade: Facade): FacadeApp {
   app.route('/api/v1', vmRoutes(facade))
   app.route('/api/v1', providerRoutes(facade))
   app.route('/api/v1', iacRoutes(facade))
+  app.route('/api/v1', iacContentRoutes(facade))
   app.route('/api/v1', auditRoutes(facade))
   describe(app, facade.version)
   return { fetch: gate(app, facade.gate), routes: app }

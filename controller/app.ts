@@ -6,6 +6,7 @@
  * it loses one, it ends as `deposed`. On a stop it takes up nothing more, lets what runs finish within {@link drainMs}, and gives
  * its leases back.
  */
+import { once } from 'node:events'
 import type { Logger } from 'pino'
 import { meters } from '../clouds/meters.ts'
 import { providers } from '../clouds/providers.ts'
@@ -117,6 +118,7 @@ export async function runApp(options: AppOptions): Promise<'stopped' | 'deposed'
   return Promise.race([deposed.promise, stopped()])
 
   async function stopped(): Promise<'stopped'> {
+    await aborted(signal)
     await Promise.all([tofu.close(drainMs), ...running.map((kind) => kind.done)])
     await events.close({ timeoutMs: 2_000 })
     ended.abort(signal.reason)
@@ -133,4 +135,8 @@ export async function runApp(options: AppOptions): Promise<'stopped' | 'deposed'
   function insistOnLeases(): void {
     if (!ownership.intact()) throw new Error('this replica was deposed: another one may be acting')
   }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
 }

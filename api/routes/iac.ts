@@ -2,7 +2,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { type TofuCommand, type TofuRun, tofuCommands, tofuRunKind } from '../../crds/tofu-run.ts'
 import type { Workspace } from '../../crds/workspace.ts'
-import { configMapType } from '../../kube/builtin-types.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { isNotFound } from '../../kube/kube-error.ts'
 import { keyOf, type ObjectKey } from '../../kube/resource.ts'
@@ -16,10 +15,10 @@ import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
 import { dnsLabel, pathId, reference, text } from '../http/schemas.ts'
 import { createOnce, type IdempotencyMark, markedMetadata, markedName, markOf, sayReplayed } from '../idempotency.ts'
 import type { Message } from '../language/messages.ts'
-import { followOutput } from '../live/run-output.ts'
 import { generatedName } from '../names.ts'
 import { runData, runDetailSchema, runSchema, runStatuses } from '../shapes/run.ts'
-import { outputTail, type Piece, piecesInOrder } from '../shapes/run-output.ts'
+import { outputTail } from '../shapes/run-output.ts'
+import { piecesOf } from '../store/run-content.ts'
 import { change } from '../writes/change.ts'
 
 const tags = ['IaC']
@@ -81,21 +80,6 @@ const getRun = createRoute({
   responses: { 200: data('The execution.', runDetailSchema), ...failures },
 })
 
-const getOutput = createRoute({
-  tags,
-  method: 'get',
-  path: '/iac/executions/{id}/output',
-  summary: 'What an execution printed; follow=true goes on until it is over, as server-sent events',
-  request: { params, query: z.strictObject({ follow: z.enum(['true', 'false']).optional() }) },
-  responses: {
-    200: {
-      description: 'Text, or the events `output` (JSON text), `status` and `end`.',
-      content: { 'text/plain': { schema: z.string() }, 'text/event-stream': { schema: z.string() } },
-    },
-    ...failures,
-  },
-})
-
 const cancelRun = createRoute({
   tags,
   method: 'post',
@@ -114,8 +98,8 @@ const approveRun = createRoute({
   responses: { 200: data('The execution.', runSchema), ...failures },
 })
 
-export function iacRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'stopping'>): ApiApp {
-  const { store, access, asCaller, stopping } = facade
+export function iacRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller'>): ApiApp {
+  const { store, access, asCaller } = facade
   const { runs } = store
   const app = apiApp()
 
@@ -135,15 +119,6 @@ export function iacRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' |
       ({ spec }) => usable.filter((other) => other.spec.provider === spec.provider).length === 1,
     )
     return alone.map(({ metadata }) => ({ name: metadata.name }))
-  }
-
-  /** Read as the caller: whoever may not read the workspace's ConfigMaps any more sees no output. */
-  async function piecesOf(context: ApiContext, run: TofuRun, workspace: Workspace): Promise<readonly Piece[]> {
-    const labelSelector = `skyclust.io/tofu-run-uid=${run.metadata.uid},skyclust.io/tofu-content in (output-plan,output-apply)`
-    const { items } = await asCaller.inWorkspace(callerIn(context), workspace, (client, namespace) =>
-      client.list(configMapType, { namespace, labelSelector }),
-    )
-    return piecesInOrder(items)
   }
 
   /** Under the same key, wherever; or of this name, made on another replica a moment ago. */
@@ -217,25 +192,8 @@ export function iacRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' |
   serve(app, getRun, async (context) => {
     const { object, workspace } = await access.run(callerIn(context), context.req.param('id'), 'run.read')
     about(context, object)
-    const output = outputTail(await piecesOf(context, object, workspace))
+    const output = outputTail(await piecesOf(asCaller, callerIn(context), { run: object, workspace }))
     return dataAnswer(context, { ...shown(object, workspace), output, error: object.status?.error ?? '' })
-  })
-
-  serve(app, getOutput, async (context) => {
-    const { object, workspace } = await access.run(callerIn(context), context.req.param('id'), 'run.read')
-    about(context, object)
-    const call = context.env.call
-    if (context.req.valid('query').follow !== 'true') {
-      const whole = (await piecesOf(context, object, workspace)).map(({ text: part }) => part).join('')
-      return new Response(whole, { headers: { ...call.headers, 'content-type': 'text/plain; charset=utf-8' } }) as never
-    }
-    return followOutput({
-      headers: call.headers,
-      pieces: () => piecesOf(context, object, workspace),
-      run: () => runs.byUid(object.metadata.uid),
-      stillAllowed: async () => void (await access.run(callerIn(context), object.metadata.uid, 'run.read')),
-      signal: AbortSignal.any([context.req.raw.signal, stopping]),
-    }) as never
   })
 
   serve(app, cancelRun, async (context) => {

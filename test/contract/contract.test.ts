@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { type Installation, startInstallation } from './installation.ts'
 import { authRows } from './rows/auth.ts'
+import { iacRows } from './rows/iac.ts'
 import { userRows } from './rows/users.ts'
 import { workspaceRows } from './rows/workspaces.ts'
 
@@ -18,3 +19,4 @@ afterAll(() => started?.[Symbol.asyncDispose]())
 describe('Auth', () => authRows(installation))
 describe('Users', () => userRows(installation))
 describe('Workspaces', () => workspaceRows(installation))
+describe('IaC', () => iacRows(installation))

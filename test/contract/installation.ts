@@ -2,8 +2,10 @@
  * A whole installation for a test, as `make dev` runs it: a control plane of its own, the simulated cloud, the controller and
  * one or more facades, each process with the rights of its own account.
  */
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { install } from '../../tools/installation.ts'
+import { workshop } from '../../tools/workshop.ts'
 import { startCluster, type TestCluster } from '../cluster/cluster.ts'
 import { processKubeconfig } from '../cluster/process-account.ts'
 import { type Program, startProgram } from '../cluster/program.ts'
@@ -70,7 +72,14 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
       return { program, url: String((await program.logged(({ msg }) => msg === 'listening')).url) }
     }
 
-    const controllerEnv = { ...common, KUBECONFIG: await accountOf('skyclust-controller') }
+    const controllerEnv = {
+      ...common,
+      KUBECONFIG: await accountOf('skyclust-controller'),
+      SKYCLUST_TOFU_EXECUTOR: 'process',
+      SKYCLUST_TOFU: await workshop({ environment: process.env, home: homedir() }).obtain('tofu'),
+      SKYCLUST_TOFU_WORK_DIR: join(cluster.directory, 'tofu'),
+      SKYCLUST_TOFU_PLUGIN_DIR: join(cluster.directory, 'no-providers'), // no registry is asked
+    }
     const controller =
       options.controller === false
         ? undefined
