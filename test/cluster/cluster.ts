@@ -35,6 +35,7 @@ export interface Cluster {
 
 /** A cluster of one's own, which one may also harm. */
 export interface TestCluster extends Cluster, AsyncDisposable {
+  readonly etcd: Service
   readonly apiserver: Service
   /** A folder for files of the test (kubeconfigs, logs); removed with the cluster. */
   readonly directory: string
@@ -79,7 +80,7 @@ interface Parts {
 }
 
 function testCluster({ controlPlane, directory, kubectl }: Parts): TestCluster {
-  const { apiserver } = controlPlane
+  const { etcd, apiserver } = controlPlane
 
   async function stop(): Promise<void> {
     await controlPlane.stop(0) // nothing of it is wanted any more, and a graceful end takes seconds
@@ -88,6 +89,7 @@ function testCluster({ controlPlane, directory, kubectl }: Parts): TestCluster {
 
   return {
     ...clusterAt(controlPlane, kubectl),
+    etcd,
     apiserver,
     directory,
     async restartApiserver({ graceMs = 0 } = {}) {
