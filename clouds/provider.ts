@@ -1,6 +1,7 @@
 /** What a provider is to the rest of the house: a name, the shape of its Credentials, and a way to a `Cloud`. */
 import type { Cloud, CloudRegion } from './cloud.ts'
 import { CloudError } from './cloud-error.ts'
+import type { Price } from './prices/price.ts'
 
 export interface Provider {
   /** As resources and REST bodies write it. */
@@ -22,6 +23,15 @@ export interface Provider {
    * Secret (`unauthorized`) or the region (`invalid`).
    */
   connect(identity: Identity, region: string): Cloud
+  /**
+   * The On-Demand price that the cloud itself names for a type, if it has an interface for that and one price for the type.
+   * Throws a `CloudError`, `forbidden` when this identity may not ask.
+   */
+  listPrice?(
+    identity: Identity,
+    type: { readonly region: string; readonly instanceType: string },
+    signal?: AbortSignal,
+  ): Promise<Price | undefined>
 }
 
 /** A field of REST's `credentials`, and where it goes: into the Secret, or into the Credential's spec. */

@@ -3,14 +3,16 @@
  * has no AWS account should not pay them.
  *
  * One attempt a call: each attempt at a create begins with a lookup, and only the controller can do that; the other
- * calls are retried by whoever has their backoff. The SDK's own variables (`AWS_ENDPOINT_URL`, `_EC2`, `_STS`) are
+ * calls are retried by whoever has their backoff. The SDK's own variables (`AWS_ENDPOINT_URL`, `_EC2`, `_STS`, `_PRICING`) are
  * honoured by the SDK.
  */
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { EC2Client } from '@aws-sdk/client-ec2'
+import type { PricingClient } from '@aws-sdk/client-pricing'
 import type { STSClient } from '@aws-sdk/client-sts'
 import { awsError } from './aws-error.ts'
+import { PRICING_REGION } from './price-list.ts'
 
 /** A key pair of IAM, or one of a session. */
 export interface AwsKey {
@@ -28,6 +30,7 @@ export interface AwsIdentity {
 export interface AwsClients {
   ec2(): Promise<EC2Client>
   sts(): Promise<STSClient>
+  pricing(): Promise<PricingClient>
 }
 
 /** Connections, shared by every client: kept alive, and bounded for each of AWS's hosts. */
@@ -86,6 +89,10 @@ export function awsClients({ identity, region, connections }: AwsClientsOptions)
     ec2: once(async () => {
       const { EC2Client } = await import('@aws-sdk/client-ec2')
       return new EC2Client(acting)
+    }),
+    pricing: once(async () => {
+      const { PricingClient } = await import('@aws-sdk/client-pricing')
+      return new PricingClient({ ...acting, region: PRICING_REGION })
     }),
   }
 }

@@ -1,6 +1,7 @@
-import { type Provider, requiredKeys } from '../provider.ts'
+import { type Identity, type Provider, requiredKeys } from '../provider.ts'
 import { awsCloud } from './aws-cloud.ts'
-import { type AwsIdentity, awsConnections } from './clients.ts'
+import { type AwsIdentity, awsClients, awsConnections } from './clients.ts'
+import { awsListPrice } from './price-list.ts'
 import { awsRegions } from './regions.ts'
 
 /** AWS: access keys, session tokens, assumed roles, or the identity that the process itself has. */
@@ -20,12 +21,20 @@ export function awsProvider({ timeoutMs }: { readonly timeoutMs?: number } = {})
       { name: 'role_arn', required: false, specPath: ['aws', 'roleARN'] },
       { name: 'external_id', required: false, specPath: ['aws', 'externalID'] },
     ],
-    connect({ secret, aws: { roleARN, externalID } = {} }, region) {
-      const role = roleARN ? { arn: roleARN, ...(externalID && { externalId: externalID }) } : undefined
-      const identity = { key: keyIn(secret), ...(role && { role }) }
-      return awsCloud({ identity, region, connections, ...(timeoutMs !== undefined && { timeoutMs }) })
+    connect(identity, region) {
+      const options = { identity: awsIdentity(identity), region, connections }
+      return awsCloud({ ...options, ...(timeoutMs !== undefined && { timeoutMs }) })
+    },
+    async listPrice(identity, type, signal) {
+      const { pricing } = awsClients({ identity: awsIdentity(identity), region: type.region, connections })
+      return awsListPrice(await pricing(), type, signal)
     },
   }
+}
+
+function awsIdentity({ secret, aws: { roleARN, externalID } = {} }: Identity): AwsIdentity {
+  const role = roleARN ? { arn: roleARN, ...(externalID && { externalId: externalID }) } : undefined
+  return { key: keyIn(secret), ...(role && { role }) }
 }
 
 function keyIn(secret: Readonly<Record<string, string>> | 'ambient'): AwsIdentity['key'] {
