@@ -1,4 +1,5 @@
 /** All kinds of the API group, in the order in which a newcomer meets them. */
+import { costEstimateKind } from './cost-estimate.ts'
 import { credentialKind } from './credential.ts'
 import type { Kind } from './kind.ts'
 import { sessionKind } from './session.ts'
@@ -7,4 +8,12 @@ import { userKind } from './user.ts'
 import { vmKind } from './vm.ts'
 import { workspaceKind } from './workspace.ts'
 
-export const kinds: readonly Kind[] = [workspaceKind, credentialKind, vmKind, tofuRunKind, userKind, sessionKind]
+export const kinds: readonly Kind[] = [
+  workspaceKind,
+  credentialKind,
+  vmKind,
+  tofuRunKind,
+  userKind,
+  sessionKind,
+  costEstimateKind,
+]

@@ -18,7 +18,7 @@ beforeAll(async () => {
 describe('install', () => {
   it('serves the definitions', async () => {
     const served = await cluster.kubectl('api-resources', '--api-group=skyclust.io', '--output=name')
-    for (const plural of ['workspaces', 'credentials', 'vms', 'users', 'sessions']) {
+    for (const plural of ['workspaces', 'credentials', 'vms', 'users', 'sessions', 'costestimates']) {
       expect(served).toContain(`${plural}.skyclust.io`)
     }
   })
