@@ -13,6 +13,7 @@ import { type ApiFetch, gate } from './http/gate.ts'
 import { unmatched } from './http/unmatched.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { authRoutes } from './routes/auth.ts'
+import { costEstimateRoutes } from './routes/cost-estimates.ts'
 import { credentialRoutes } from './routes/credentials.ts'
 import { iacRoutes } from './routes/iac.ts'
 import { iacContentRoutes } from './routes/iac-content.ts'
@@ -49,6 +50,7 @@ export function facadeApp(facade: Facade): FacadeApp {
   app.route('/api/v1', watchRoutes(facade)) // before /vms/{id}
   app.route('/api/v1', vmRoutes(facade))
   app.route('/api/v1', providerRoutes(facade))
+  app.route('/api/v1', costEstimateRoutes(facade))
   app.route('/api/v1', iacRoutes(facade))
   app.route('/api/v1', iacContentRoutes(facade))
   app.route('/api/v1', auditRoutes(facade))

@@ -108,6 +108,20 @@ export const apiSettings = {
     schema: ranges,
     help: 'Addresses and CIDR ranges of proxies whose X-Forwarded-For is believed; none by default.',
   }),
+  prices: setting('SKYCLUST_PRICES', {
+    schema: text,
+    help: "Path of a YAML file with the operator's own prices, which come before all others (docs/prices.md).",
+  }),
+  priceApi: setting('SKYCLUST_PRICE_API', {
+    schema: flag,
+    default: 'true',
+    help: "Whether a cloud's own price list is asked with a Credential of whoever wants an estimate.",
+  }),
+  estimatesPerUser: setting('SKYCLUST_ESTIMATES_PER_USER', {
+    schema: wholeNumber({ min: 1, max: 100_000 }),
+    default: '1000',
+    help: 'How many cost estimates a user may keep.',
+  }),
   oidc: oidcSettings,
 }
 

@@ -9,6 +9,8 @@ import type { SigningKeys } from './auth/signing-keys.ts'
 import type { CloudDesk } from './clouds/cloud-desk.ts'
 import type { GateOptions } from './http/gate.ts'
 import type { LiveHub } from './live/hub.ts'
+import type { Estimates } from './prices/estimates.ts'
+import type { PriceDesk } from './prices/price-desk.ts'
 import type { ProviderKeys } from './shapes/credential-keys.ts'
 import type { Access } from './store/access.ts'
 import type { CredentialFor } from './store/credential-choice.ts'
@@ -48,6 +50,8 @@ export interface Facade {
   /** Who follows VMs as they change. */
   readonly live: LiveHub
   readonly clouds: CloudDesk
+  readonly prices: PriceDesk
+  readonly estimates: Estimates
   /** Providers whose Credentials can be written. */
   readonly writableProviders: readonly ProviderKeys[]
   readonly auditTrail: AuditTrail

@@ -28,6 +28,7 @@ import { sessions } from './auth/sessions.ts'
 import { type SigningKeys, signingKeys } from './auth/signing-keys.ts'
 import { tokens } from './auth/tokens.ts'
 import { cloudDesk } from './clouds/cloud-desk.ts'
+import { credentialIdentity } from './clouds/credential-identity.ts'
 import { type ApiConfig, apiSettings } from './config.ts'
 import type { Facade, ShownConfiguration } from './facade.ts'
 import type { Call } from './http/call.ts'
@@ -39,6 +40,9 @@ import { negotiation } from './language/negotiation.ts'
 import { vmFeed } from './live/vm-feed.ts'
 import { apiMetrics } from './metrics.ts'
 import { askCluster } from './prerequisites.ts'
+import { estimates } from './prices/estimates.ts'
+import { openCatalogue } from './prices/open-catalogue.ts'
+import { priceDesk } from './prices/price-desk.ts'
 import { probes } from './probes.ts'
 import { writableProviders } from './shapes/credential-keys.ts'
 import { access } from './store/access.ts'
@@ -63,6 +67,7 @@ const SWEEP_EVERY_MS = 10 * 60_000
 /** Runs until `signal` is aborted. Throws one line that says why it cannot start. */
 export async function runFacade({ config, cluster, log, signal }: RunOptions): Promise<void> {
   const ended = new AbortController()
+  const catalogue = openCatalogue(config.prices)
   const metrics = apiMetrics()
   const client = kubeClient({ cluster, fieldManager: FIELD_MANAGER, onAnswer: metrics.kubeAnswered })
   await askCluster(client, cluster.server, signal)
@@ -122,6 +127,7 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
     const oidc = oidcDesk({ client, namespace, accounts: people, settings: config.oidc })
     const may = access(store, client)
     const enabled = providers({ enabled: config.providers, ...(config.simEndpoint && { simUrl: config.simEndpoint }) })
+    const identityOf = credentialIdentity({ client })
     const onError = (error: unknown) => log.warn({ err: error }, 'a login attempt could not be counted')
 
     const facade: Facade = {
@@ -139,8 +145,10 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
       oidc,
       signingKeys: keys,
       stopping: signal,
-      live: vmFeed({ store, isStale: () => store.staleMs() > STALE_AFTER_MS }),
-      clouds: cloudDesk({ client, providers: enabled }),
+      live: vmFeed({ store, prices: catalogue, isStale: () => store.staleMs() > STALE_AFTER_MS }),
+      clouds: cloudDesk({ providers: enabled, identityOf }),
+      prices: priceDesk({ catalogue, identityOf, asksClouds: config.priceApi }),
+      estimates: estimates({ client, namespace, store, perUser: config.estimatesPerUser }),
       writableProviders: writableProviders(config.providers, enabled.all),
       auditTrail: audit.trail,
       gate: {

@@ -1,29 +1,24 @@
 /**
  * What the clouds themselves have, asked with the caller's Credentials.
  *
- * With whose rights is the Secret of a Credential read? A viewer may list instances and may not read Secrets, so it cannot
- * be the caller's. The facade's own account reads it: by name alone (it may neither list nor watch Secrets of tenants),
- * only the one that a Credential of a Workspace names, only when somebody asks, and keeps nothing of it. Where the
- * account was not given that right, these routes say so and everything else works.
- *
  * A cloud that is slow holds up nobody else: a request ends after {@link ANSWER_WITHIN_MS}, and a Credential has at most
- * {@link CALLS_AT_ONCE} of them under way. Nothing is retried.
+ * {@link CALLS_AT_ONCE} of them under way. Nothing is retried. What a cloud refuses is told in its own words, with the Credential
+ * that it refused.
  */
 import type { Cloud, Instance } from '../../clouds/cloud.ts'
 import { type CloudError, isCloudError } from '../../clouds/cloud-error.ts'
-import type { Identity, Provider } from '../../clouds/provider.ts'
+import type { Provider } from '../../clouds/provider.ts'
 import type { Providers } from '../../clouds/providers.ts'
 import type { Credential } from '../../crds/credential.ts'
-import { secretType } from '../../kube/builtin-types.ts'
-import type { KubeClient } from '../../kube/client.ts'
-import { isForbidden, isNotFound } from '../../kube/kube-error.ts'
 import { ApiError, invalidField } from '../http/api-error.ts'
 import { refused } from '../language/messages.ts'
+import type { IdentityOf } from './credential-identity.ts'
 
 export interface CloudDesk {
   readonly providers: Providers
   /** All instances that these Credentials show, each once, in `region` or in each one's own. */
   instances(query: InstancesQuery): Promise<readonly Instance[]>
+  /** Whichever of them shows it. */
   instance(query: InstancesQuery, instanceId: string): Promise<Instance | undefined>
 }
 
@@ -35,31 +30,18 @@ export interface InstancesQuery {
 }
 
 export interface CloudDeskOptions {
-  readonly client: KubeClient
   readonly providers: Providers
+  readonly identityOf: IdentityOf
 }
 
 const ANSWER_WITHIN_MS = 10_000
 const CALLS_AT_ONCE = 4
-const MAX_INSTANCES = 10_000
+const MAX_INSTANCES = 20_000
+/** When a cloud throttles and does not say. */
+const THROTTLED_SECONDS = 5
 
-export function cloudDesk({ client, providers }: CloudDeskOptions): CloudDesk {
+export function cloudDesk({ providers, identityOf }: CloudDeskOptions): CloudDesk {
   const underWay = new Map<string, number>()
-
-  async function identityOf(credential: Credential): Promise<Identity> {
-    const { namespace, name } = credential.metadata
-    const { source, secretRef, aws, gcp } = credential.spec
-    if (source === 'Ambient' || secretRef === undefined) {
-      throw new ApiError('CONFLICT', refused.ambientCredential)
-    }
-    try {
-      const secret = await client.get(secretType, { namespace, name: secretRef.name })
-      return { secret: decoded(secret.data ?? {}), ...(aws && { aws }), ...(gcp && { gcp }) } as Identity
-    } catch (error) {
-      if (!isNotFound(error) && !isForbidden(error)) throw error
-      throw new ApiError('BAD_GATEWAY', refused.credentialUnusable(name), { cause: error })
-    }
-  }
 
   /** One request with one Credential. */
   async function ask<T>(
@@ -69,16 +51,16 @@ export function cloudDesk({ client, providers }: CloudDeskOptions): CloudDesk {
   ): Promise<T> {
     const where = region ?? credential.spec.region
     if (where === undefined || where === '') throw regionNeeded(credential.metadata.name)
+    const asked = `${provider.displayName} (${credential.metadata.name})`
     const place = enter(credential.metadata.uid)
     const timeout = AbortSignal.timeout(ANSWER_WITHIN_MS)
+    const either = AbortSignal.any([signal, timeout])
     try {
-      const cloud = provider.connect(await identityOf(credential), where)
-      return await question(cloud, AbortSignal.any([signal, timeout]))
+      const cloud = provider.connect(await identityOf(credential, either), where)
+      return await question(cloud, either)
     } catch (error) {
-      if (timeout.aborted) {
-        throw new ApiError('GATEWAY_TIMEOUT', refused.cloudSlow(provider.displayName, ANSWER_WITHIN_MS / 1000))
-      }
-      throw isCloudError(error) ? cloudRefusal(provider, error) : error
+      if (either.aborted) throw new ApiError('GATEWAY_TIMEOUT', refused.cloudSlow(asked, ANSWER_WITHIN_MS / 1000))
+      throw isCloudError(error) ? cloudRefusal(asked, error) : error
     } finally {
       place.leave()
     }
@@ -100,19 +82,32 @@ export function cloudDesk({ client, providers }: CloudDeskOptions): CloudDesk {
   return {
     providers,
     async instances(query) {
-      requireRegion(query)
+      if (query.region !== undefined) requireRegion(query.provider, query.region)
       const lists = await Promise.all(query.credentials.map((credential) => ask(query, credential, listAll)))
       const byPlace = new Map(lists.flat().map((instance) => [`${instance.region}/${instance.id}`, instance]))
       return [...byPlace.values()].sort(oldestFirst)
     },
     async instance(query, instanceId) {
-      requireRegion(query)
-      const found = await Promise.all(
+      if (query.region !== undefined) requireRegion(query.provider, query.region)
+      const answers = await Promise.allSettled(
         query.credentials.map((credential) => ask(query, credential, (cloud, signal) => cloud.get(instanceId, signal))),
       )
-      return found.find((instance) => instance !== undefined)
+      for (const answer of answers) if (answer.status === 'fulfilled' && answer.value !== undefined) return answer.value
+      // One of those that did not answer may have it: that there is none is not known.
+      for (const answer of answers) if (answer.status === 'rejected') throw answer.reason
+      return undefined
     },
   }
+}
+
+/** Throws `VALIDATION_ERROR` for what is no region of the provider. */
+export function requireRegion(provider: Provider, region: string): void {
+  if (provider.regions.some(({ name }) => name === region)) return
+  const known = provider.regions.map(({ name }) => name).join(', ')
+  throw invalidField('region', {
+    ko: `${provider.displayName}에 없는 리전입니다. 가능한 값: ${known}.`,
+    en: `is no region of ${provider.displayName}; there are ${known}`,
+  })
 }
 
 async function listAll(cloud: Cloud, signal: AbortSignal): Promise<Instance[]> {
@@ -129,23 +124,12 @@ function oldestFirst(one: Instance, other: Instance): number {
   return one.id < other.id ? -1 : 1
 }
 
-function decoded(data: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]))
-}
-
-/** A key that the cloud rejects is not the caller's token: 502, in the cloud's words. */
-function cloudRefusal(provider: Provider, error: CloudError): unknown {
-  if (error.class !== 'unauthorized' && error.class !== 'forbidden') return error
-  return new ApiError('BAD_GATEWAY', refused.cloudSays(provider.displayName, error.message), { cause: error })
-}
-
-function requireRegion({ provider, region }: InstancesQuery): void {
-  if (region === undefined || provider.regions.some(({ name }) => name === region)) return
-  const known = provider.regions.map(({ name }) => name).join(', ')
-  throw invalidField('region', {
-    ko: `${provider.displayName}에 없는 리전입니다. 가능한 값: ${known}.`,
-    en: `is no region of ${provider.displayName}; there are ${known}`,
-  })
+/** The caller asked well: that the cloud rejects a key, or fails, is the gateway's. Only when to ask again is told apart. */
+function cloudRefusal(asked: string, error: CloudError): ApiError {
+  const said = refused.cloudSays(asked, error.message)
+  return error.class === 'throttled'
+    ? new ApiError('SERVICE_UNAVAILABLE', said, { retryAfterSeconds: THROTTLED_SECONDS, cause: error })
+    : new ApiError('BAD_GATEWAY', said, { cause: error })
 }
 
 function regionNeeded(credential: string): ApiError {

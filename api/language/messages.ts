@@ -19,6 +19,7 @@ export const done = {
   credentialDeleted: { ko: '자격증명이 삭제되었습니다.', en: 'Credential deleted.' },
   vmStarted: { ko: 'VM이 시작되었습니다.', en: 'VM started.' },
   vmStopped: { ko: 'VM이 중지되었습니다.', en: 'VM stopped.' },
+  estimateDeleted: { ko: '견적이 삭제되었습니다.', en: 'Estimate deleted.' },
   vmDeleted: { ko: 'VM이 삭제되었습니다.', en: 'VM deleted.' },
 } as const satisfies Record<string, Message>
 
@@ -134,6 +135,14 @@ export const refused = {
     ko: '이 자격증명은 Secret이 아니라 컨트롤러의 신원을 사용하므로 REST로 바꿀 수 없습니다.',
     en: "This credential uses the controller's own identity and no Secret: it cannot be changed here.",
   },
+  tooManyEstimates: (most: number) => ({
+    ko: `비용 견적은 사용자당 ${most}개까지 저장할 수 있습니다. 필요 없는 견적을 삭제하십시오.`,
+    en: `A user may keep ${most} cost estimates: delete some that are not needed.`,
+  }),
+  ambientUnreadable: (credential: string) => ({
+    ko: `자격증명 ${credential}은(는) 컨트롤러의 신원을 사용하므로 여기서 클라우드에 물을 수 없습니다. credential_id로 다른 자격증명을 지정하십시오.`,
+    en: `The credential ${credential} uses the controller's own identity, with which the cloud cannot be asked here: name another with credential_id.`,
+  }),
   managedElsewhere: (field: string, manager: string) => ({
     ko: `${field} 필드는 ${manager}이(가) 관리합니다. 그곳에서 변경하십시오.`,
     en: `The field ${field} is managed by ${manager}: change it there.`,

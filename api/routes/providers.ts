@@ -95,9 +95,7 @@ export function providerRoutes({ store, access, clouds }: Pick<Facade, 'store' |
       return [held.object]
     }
     const workspaces = workspace === undefined ? store.workspacesOf(caller) : [workspace]
-    return workspaces
-      .flatMap(({ status }) => (status?.namespace === undefined ? [] : store.credentialsIn(status.namespace)))
-      .filter(({ spec, metadata }) => spec.provider === provider.name && metadata.deletionTimestamp === undefined)
+    return store.credentialsOf(workspaces, provider.name)
   }
 
   serve(app, listProviders, (context) => dataAnswer(context, { providers: clouds.providers.all.map(shown) }))

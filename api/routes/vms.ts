@@ -29,16 +29,9 @@ import { waitPreference } from '../http/preference.ts'
 import { dnsLabel, notEmpty, pathId, reference, text } from '../http/schemas.ts'
 import { createOnce, type IdempotencyMark, markedMetadata, markOf, sayReplayed } from '../idempotency.ts'
 import { done, type Message, refused } from '../language/messages.ts'
-import {
-  type VMData,
-  type VMDetail,
-  vmData,
-  vmDetailSchema,
-  vmDetailText,
-  vmSchema,
-  vmStatus,
-  vmText,
-} from '../shapes/vm.ts'
+import { vmEstimateMark } from '../shapes/hourly-estimate.ts'
+import { type VMData, type VMDetail, vmData, vmDetailSchema, vmDetailText, vmSchema, vmText } from '../shapes/vm.ts'
+import { vmStatus } from '../shapes/vm-status.ts'
 import { change } from '../writes/change.ts'
 
 const tags = ['VMs']
@@ -135,8 +128,11 @@ const deleteVm = createRoute({
   responses: { 200: message('The wish is recorded; until the instance is gone the VM is `stopping`.'), ...failures },
 })
 
-export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'credentialFor' | 'stopping'>): ApiApp {
+export function vmRoutes(
+  facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'credentialFor' | 'prices' | 'stopping'>,
+): ApiApp {
   const { store, access, asCaller } = facade
+  const prices = facade.prices.known
   const { vms } = store
   const app = apiApp()
 
@@ -171,7 +167,7 @@ export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 
     about(context, vm)
     await vms.seen(vm, { timeoutMs: SEEN_WITHIN_MS })
     if (waitMs > 0) await decided(vm, waitMs, context.req.raw.signal)
-    return createdAnswer(context, vmData(vms.byUid(vm.metadata.uid) ?? vm, workspace))
+    return createdAnswer(context, vmData(vms.byUid(vm.metadata.uid) ?? vm, workspace, prices))
   })
 
   /** Until the cloud has said something, as far as there is time, and somebody who waits for it. */
@@ -202,7 +198,7 @@ export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 
         ? store.workspacesOf(caller)
         : [await access.workspace(caller, workspace_id, 'vm.read')]
     const page = pageOf(matching(vmsOf(workspaces), filter), { limit, offset })
-    const items = page.items.map(([vm, workspace]) => vmText(vm, workspace))
+    const items = page.items.map(([vm, workspace]) => vmText(vm, workspace, prices))
     return listAnswer<VMData>(context, { items, total: page.total })
   })
 
@@ -217,7 +213,8 @@ export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 
     const held = access.vm(callerIn(context), context.req.param('id'), 'vm.read')
     const { object, workspace } = held instanceof Promise ? await held : held
     about(context, object)
-    return unchanged(context, object) ?? textAnswer<VMDetail>(context, vmDetailText(object, workspace))
+    const known = unchanged(context, object, vmEstimateMark(object, prices))
+    return known ?? textAnswer<VMDetail>(context, vmDetailText(object, workspace, prices))
   })
 
   async function setPower(context: ApiContext, id: string, powerState: 'Running' | 'Stopped', said: Message) {
@@ -263,8 +260,8 @@ export function vmRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 
       }),
     )
     await vms.seen(changed, { timeoutMs: SEEN_WITHIN_MS })
-    tag(context, changed)
-    return textAnswer<VMDetail>(context, vmDetailText(changed, workspace))
+    tag(context, changed, vmEstimateMark(changed, prices))
+    return textAnswer<VMDetail>(context, vmDetailText(changed, workspace, prices))
   })
 
   serve(app, deleteVm, async (context) => {

@@ -25,6 +25,7 @@ import { notEmpty, pathId, text, title } from '../http/schemas.ts'
 import { createOnce, markedMetadata, markedName, markOf, sayReplayed } from '../idempotency.ts'
 import { done } from '../language/messages.ts'
 import { generatedName } from '../names.ts'
+import { type WorkspaceEstimate, workspaceEstimate, workspaceEstimateMark } from '../shapes/hourly-estimate.ts'
 import { workspaceData, workspaceSchema } from '../shapes/workspace.ts'
 import { change } from '../writes/change.ts'
 
@@ -91,12 +92,21 @@ const deleteWorkspace = createRoute({
 const READY_WITHIN_MS = 3_000
 const SEEN_WITHIN_MS = 2_000
 
-export function workspaceRoutes({ store, access, asCaller }: Pick<Facade, 'store' | 'access' | 'asCaller'>): ApiApp {
+export function workspaceRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'prices'>): ApiApp {
+  const { store, access, asCaller, prices } = facade
   const { workspaces, users } = store
   const app = apiApp()
 
   function about(context: ApiContext, { metadata }: Workspace): void {
     context.env.call.object = { resource: 'workspaces', id: metadata.uid, name: metadata.name }
+  }
+
+  function estimateOf({ status }: Workspace): WorkspaceEstimate {
+    return workspaceEstimate(store.vmsIn(status?.namespace ?? ''), prices.known)
+  }
+
+  function shown(workspace: Workspace) {
+    return workspaceData(workspace, { users, hourlyEstimate: estimateOf(workspace) })
   }
 
   async function settled(workspace: Workspace): Promise<void> {
@@ -126,19 +136,20 @@ export function workspaceRoutes({ store, access, asCaller }: Pick<Facade, 'store
     sayReplayed(context, made)
     about(context, workspace)
     await settled(workspace)
-    return createdAnswer(context, workspaceData(workspace, users))
+    return createdAnswer(context, shown(workspace))
   })
 
   serve(app, listWorkspaces, (context) => {
     const { items, total } = pageOf(store.workspacesOf(callerIn(context)), context.req.valid('query'))
-    const texts = items.map((workspace) => JSON.stringify(workspaceData(workspace, users)))
+    const texts = items.map((workspace) => JSON.stringify(shown(workspace)))
     return listAnswer<z.output<typeof workspaceSchema>>(context, { items: texts, total })
   })
 
   serve(app, getWorkspace, async (context) => {
     const workspace = await access.workspace(callerIn(context), context.req.param('id'), 'workspace.read')
     about(context, workspace)
-    return unchanged(context, workspace) ?? dataAnswer(context, workspaceData(workspace, users))
+    const known = unchanged(context, workspace, workspaceEstimateMark(estimateOf(workspace)))
+    return known ?? dataAnswer(context, shown(workspace))
   })
 
   for (const method of ['put', 'patch'] as const)
@@ -159,8 +170,8 @@ export function workspaceRoutes({ store, access, asCaller }: Pick<Facade, 'store
         }),
       )
       await workspaces.seen(changed, { timeoutMs: SEEN_WITHIN_MS })
-      tag(context, changed)
-      const { id, name, description, updated_at } = workspaceData(changed, users)
+      tag(context, changed, workspaceEstimateMark(estimateOf(changed)))
+      const { id, name, description, updated_at } = shown(changed)
       return dataAnswer(context, { id, name, description, updated_at })
     })
 

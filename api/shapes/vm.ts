@@ -1,16 +1,17 @@
 /**
  * A VM as REST shows it, as JSON text.
  *
- * An object in the cache never changes, so its text is made once and kept for as long as the object is: a read costs a
- * lookup, however often it is asked for.
+ * An object in the cache never changes, so its text is made once and kept for as long as the object and the prices are: a
+ * read costs a lookup, however often it is asked for.
  */
 import { z } from '@hono/zod-openapi'
 import { providers } from '../../crds/fields.ts'
-import { type VM, type VMState, vmStates } from '../../crds/vm.ts'
+import { type VM, vmStates } from '../../crds/vm.ts'
 import type { Workspace } from '../../crds/workspace.ts'
-import { getCondition, isTrue } from '../../kube/conditions.ts'
 import type { JsonText } from '../http/envelope.ts'
 import { time, uuid } from '../http/schemas.ts'
+import { type KnownPrices, vmEstimate, vmEstimateSchema } from './hourly-estimate.ts'
+import { problemOf, vmStatus } from './vm-status.ts'
 
 export const vmSchema = z
   .object({
@@ -25,6 +26,9 @@ export const vmSchema = z
     region: z.string().openapi({ description: '"" until it is known, when the Credential decides.' }),
     image_id: z.string(),
     error: z.string().openapi({ description: 'What is wrong, in the cloud\'s words; "" when nothing is.' }),
+    hourly_estimate: vmEstimateSchema
+      .nullable()
+      .openapi({ description: 'On-Demand list price, Linux, without disks; null when it is not known.' }),
     deleted_at: time.optional().openapi({ description: 'When its deletion was asked for.' }),
   })
   .openapi('VM')
@@ -41,34 +45,36 @@ export type VMDetail = z.output<typeof vmDetailSchema>
 
 interface Texts {
   readonly workspaceId: string
+  /** Of the prices. */
+  readonly version: number
   summary?: JsonText<VMData>
   detail?: JsonText<VMDetail>
 }
 
 const texts = new WeakMap<VM, Texts>()
 
-export function vmText(vm: VM, workspace: Workspace): JsonText<VMData> {
-  const known = textsOf(vm, workspace)
-  known.summary ??= JSON.stringify(vmData(vm, workspace))
+export function vmText(vm: VM, workspace: Workspace, prices: KnownPrices): JsonText<VMData> {
+  const known = textsOf(vm, workspace, prices)
+  known.summary ??= JSON.stringify(vmData(vm, workspace, prices))
   return known.summary
 }
 
-export function vmDetailText(vm: VM, workspace: Workspace): JsonText<VMDetail> {
-  const known = textsOf(vm, workspace)
-  known.detail ??= JSON.stringify(vmDetail(vm, workspace))
+export function vmDetailText(vm: VM, workspace: Workspace, prices: KnownPrices): JsonText<VMDetail> {
+  const known = textsOf(vm, workspace, prices)
+  known.detail ??= JSON.stringify(vmDetail(vm, workspace, prices))
   return known.detail
 }
 
-function textsOf(vm: VM, workspace: Workspace): Texts {
+function textsOf(vm: VM, workspace: Workspace, { version }: KnownPrices): Texts {
   let known = texts.get(vm)
-  if (known?.workspaceId !== workspace.metadata.uid) {
-    known = { workspaceId: workspace.metadata.uid }
+  if (known?.workspaceId !== workspace.metadata.uid || known.version !== version) {
+    known = { workspaceId: workspace.metadata.uid, version }
     texts.set(vm, known)
   }
   return known
 }
 
-export function vmData(vm: VM, workspace: Workspace): VMData {
+export function vmData(vm: VM, workspace: Workspace, prices: KnownPrices): VMData {
   const { metadata, spec, status } = vm
   const deletedAt = metadata.deletionTimestamp
   return {
@@ -83,31 +89,15 @@ export function vmData(vm: VM, workspace: Workspace): VMData {
     region: status?.region ?? spec.region ?? '',
     image_id: spec.image,
     error: problemOf(status),
+    hourly_estimate: vmEstimate(vm, prices),
     ...(deletedAt !== undefined && { deleted_at: deletedAt }),
   }
 }
 
-function vmDetail(vm: VM, workspace: Workspace): VMDetail {
+function vmDetail(vm: VM, workspace: Workspace, prices: KnownPrices): VMDetail {
   return {
-    ...vmData(vm, workspace),
+    ...vmData(vm, workspace, prices),
     public_ip: vm.status?.publicIP ?? '',
     private_ip: vm.status?.privateIP ?? '',
   }
-}
-
-/** While the cloud still winds a deleted VM down, it is `stopping`; then it is gone. */
-export function vmStatus({ metadata, status }: VM): VMState {
-  if (metadata.deletionTimestamp !== undefined) return 'stopping'
-  return status?.state ?? (isStalled(status) ? 'error' : 'pending')
-}
-
-/** What only somebody can mend says why; so does an instance that came to nothing. */
-function problemOf(status: VM['status']): string {
-  if (isStalled(status)) return getCondition(status?.conditions, 'Stalled')?.message ?? ''
-  const ready = getCondition(status?.conditions, 'Ready')
-  return status?.state === 'error' && ready?.status === 'False' ? ready.message : ''
-}
-
-function isStalled(status: VM['status']): boolean {
-  return isTrue(status?.conditions, 'Stalled')
 }

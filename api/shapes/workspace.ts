@@ -4,6 +4,7 @@ import { type Workspace, workspaceRoles } from '../../crds/workspace.ts'
 import { time, uuid } from '../http/schemas.ts'
 import type { Store } from '../store/store.ts'
 import { updatedAt } from '../store/update-times.ts'
+import { type WorkspaceEstimate, workspaceEstimateSchema } from './hourly-estimate.ts'
 
 export const workspaceSchema = z
   .object({
@@ -13,6 +14,7 @@ export const workspaceSchema = z
     owner_id: uuid,
     created_at: time,
     updated_at: time,
+    hourly_estimate: workspaceEstimateSchema,
   })
   .openapi('Workspace')
 
@@ -21,7 +23,10 @@ export const memberSchema = z
   .openapi('Member')
 
 /** `owner_id` is "" for an owner who is no User (any more). */
-export function workspaceData(workspace: Workspace, users: Store['users']): z.output<typeof workspaceSchema> {
+export function workspaceData(
+  workspace: Workspace,
+  { users, hourlyEstimate }: { readonly users: Store['users']; readonly hourlyEstimate: WorkspaceEstimate },
+): z.output<typeof workspaceSchema> {
   const { metadata, spec } = workspace
   return {
     id: metadata.uid,
@@ -30,6 +35,7 @@ export function workspaceData(workspace: Workspace, users: Store['users']): z.ou
     owner_id: users.get({ name: spec.owner })?.metadata.uid ?? '',
     created_at: metadata.creationTimestamp,
     updated_at: updatedAt(workspace),
+    hourly_estimate: hourlyEstimate,
   }
 }
 

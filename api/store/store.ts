@@ -5,6 +5,7 @@
  * object belongs to a Workspace only if that Workspace says that the namespace is its own (`status.namespace`): somebody who
  * names a Workspace after a namespace that is not theirs sees nothing of it.
  */
+import { type CostEstimate, costEstimateKind } from '../../crds/cost-estimate.ts'
 import { type Credential, credentialKind } from '../../crds/credential.ts'
 import { labels } from '../../crds/names.ts'
 import { type Session, sessionKind } from '../../crds/session.ts'
@@ -30,6 +31,7 @@ export interface Store {
   readonly runs: Cache<TofuRun>
   readonly users: Cache<User>
   readonly sessions: Cache<Session>
+  readonly estimates: Cache<CostEstimate>
 
   /** What changed lately among the VMs, for those who follow them. */
   readonly vmChanges: ChangeLog<VM>
@@ -44,6 +46,8 @@ export interface Store {
   readonly vmsIn: OrderedLists<VM>
   readonly credentialsIn: OrderedLists<Credential>
   readonly runsIn: OrderedLists<TofuRun>
+  /** Those of these Workspaces for one provider that are not being deleted. */
+  credentialsOf(workspaces: readonly Workspace[], provider: string): readonly Credential[]
 
   /** The Workspace whose namespace this is. */
   workspaceOfNamespace(namespace: string | undefined): Workspace | undefined
@@ -96,7 +100,13 @@ export function store({ client, namespace, signal }: StoreOptions): Store {
     namespace,
     indexes: { user: (session) => [session.spec.userUID] },
   })
-  const caches = [workspaces, vms, credentials, runs, users, sessions]
+  const estimates = cache<CostEstimate>(client, costEstimateKind, {
+    ...options,
+    namespace,
+    indexes: { user: (estimate) => [estimate.spec.userUID] },
+  })
+  const credentialsIn = orderedLists(credentials)
+  const caches = [workspaces, vms, credentials, runs, users, sessions, estimates]
 
   return {
     workspaces,
@@ -105,6 +115,7 @@ export function store({ client, namespace, signal }: StoreOptions): Store {
     runs,
     users,
     sessions,
+    estimates,
     vmChanges,
     workspaceById: exactLookup<Workspace>(client, workspaceKind, workspaces),
     vmById: exactLookup<VM>(client, vmKind, vms),
@@ -112,8 +123,12 @@ export function store({ client, namespace, signal }: StoreOptions): Store {
     runById: exactLookup<TofuRun>(client, tofuRunKind, runs),
     userById: exactLookup<User>(client, userKind, users),
     vmsIn: orderedLists(vms),
-    credentialsIn: orderedLists(credentials),
+    credentialsIn,
     runsIn: orderedLists(runs),
+    credentialsOf: (owners, provider) =>
+      owners
+        .flatMap(({ status }) => (status?.namespace === undefined ? [] : credentialsIn(status.namespace)))
+        .filter(({ spec, metadata }) => spec.provider === provider && metadata.deletionTimestamp === undefined),
     workspaceOfNamespace(name = '') {
       const workspace = workspaces.get({ name })
       return workspace?.status?.namespace === name ? workspace : undefined

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import { type Installation, startInstallation } from './installation.ts'
 import { authRows } from './rows/auth.ts'
 import { iacRows } from './rows/iac.ts'
+import { costEstimateRows, providerRows } from './rows/providers.ts'
 import { userRows } from './rows/users.ts'
 import { workspaceRows } from './rows/workspaces.ts'
 
@@ -20,3 +21,5 @@ describe('Auth', () => authRows(installation))
 describe('Users', () => userRows(installation))
 describe('Workspaces', () => workspaceRows(installation))
 describe('IaC', () => iacRows(installation))
+describe('Providers', () => providerRows(installation))
+describe('Cost estimates', () => costEstimateRows(installation))

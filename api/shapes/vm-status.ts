@@ -1,0 +1,20 @@
+/** A VM's `status` in REST, and what is wrong with it. */
+import type { VM, VMState } from '../../crds/vm.ts'
+import { getCondition, isTrue } from '../../kube/conditions.ts'
+
+/** While the cloud still winds a deleted VM down, it is `stopping`; then it is gone. */
+export function vmStatus({ metadata, status }: VM): VMState {
+  if (metadata.deletionTimestamp !== undefined) return 'stopping'
+  return status?.state ?? (isStalled(status) ? 'error' : 'pending')
+}
+
+/** What only somebody can mend says why; so does an instance that came to nothing. */
+export function problemOf(status: VM['status']): string {
+  if (isStalled(status)) return getCondition(status?.conditions, 'Stalled')?.message ?? ''
+  const ready = getCondition(status?.conditions, 'Ready')
+  return status?.state === 'error' && ready?.status === 'False' ? ready.message : ''
+}
+
+function isStalled(status: VM['status']): boolean {
+  return isTrue(status?.conditions, 'Stalled')
+}
