@@ -6,6 +6,8 @@
  * account and region share its meters, never an identity. Listeners hear of every change that may make `access` answer
  * differently.
  *
+ * An identity that was accepted and is refused by a call later, as after it was revoked, is doubted: it is due for verification.
+ *
  * What is remembered is only what the Credential controller found; after a start that is nothing, and `access` says `pending`.
  */
 import { isCloudError } from '../../clouds/cloud-error.ts'
@@ -26,6 +28,8 @@ export interface CloudRegistry {
   access(namespace: string, credentialName: string, region?: string): CloudAccess
   /** Returns what takes the listener off again. */
   onChange(listener: (namespace: string, credentialName: string) => void): () => void
+  /** Tells of Credentials whose identity has come into doubt. */
+  onDoubt(listener: (namespace: string, credentialName: string) => void): void
   /** What was last found of a Credential. */
   known(credential: Credential): Known | undefined
   /** The Credential controller found something. */
@@ -58,13 +62,19 @@ export interface CloudRegistryOptions {
 interface Entry {
   readonly known: Known
   readonly clouds: Map<string, MeteredCloud>
+  /** When it was last doubted, by `now`. */
+  readonly doubtedAt?: number
 }
 
+/** However many calls are refused, the cloud is not asked more often because of them. */
+const DOUBT_INTERVAL_MS = 30_000
+
 export function cloudRegistry(options: CloudRegistryOptions): CloudRegistry {
-  const { credentials, providers, meters, onCall, fence, now, sleep } = options
+  const { credentials, providers, meters, onCall, fence, now = () => performance.now(), sleep } = options
   /** By UID: a Credential made anew under the name of another is another. */
   const entries = new Map<string, Entry>()
   const listeners = new Set<(namespace: string, name: string) => void>()
+  const doubters = new Set<(namespace: string, name: string) => void>()
 
   function tell({ metadata: { namespace = '', name } }: Credential): void {
     for (const listener of [...listeners]) listener(namespace, name)
@@ -82,6 +92,14 @@ export function cloudRegistry(options: CloudRegistryOptions): CloudRegistry {
     tell(object)
   })
 
+  function doubt({ metadata: { uid, namespace = '', name } }: Credential): void {
+    const entry = entries.get(uid)
+    if (entry?.known.finding.kind !== 'accepted') return
+    if (entry.doubtedAt !== undefined && now() - entry.doubtedAt < DOUBT_INTERVAL_MS) return
+    entries.set(uid, { ...entry, known: { ...entry.known, dueAt: 0 }, doubtedAt: now() })
+    for (const listener of doubters) listener(namespace, name)
+  }
+
   function cloudOf(credential: Credential, { known, clouds }: Entry, account: string, region: string): MeteredCloud {
     const made = clouds.get(region)
     if (made) return made
@@ -92,9 +110,12 @@ export function cloudRegistry(options: CloudRegistryOptions): CloudRegistry {
     const metered = meteredCloud({
       cloud,
       meter: meters.of({ provider: provider.name, account, region, limits: cloud.limits }),
-      ...(onCall && { onCall }),
+      onCall(call) {
+        onCall?.(call)
+        if (call.outcome === 'unauthorized') doubt(credential)
+      },
       ...(fence && { beforeMutation: () => fence(namespace) }),
-      ...(now && { now }),
+      now,
       ...(sleep && { sleep }),
     })
     clouds.set(region, metered)
@@ -138,12 +159,14 @@ export function cloudRegistry(options: CloudRegistryOptions): CloudRegistry {
       return () => listeners.delete(listener)
     },
 
+    onDoubt: (listener) => void doubters.add(listener),
+
     known: ({ metadata }) => entries.get(metadata.uid)?.known,
 
     learn(credential, known) {
       const before = entries.get(credential.metadata.uid)
       const same = before?.known.version === known.version
-      entries.set(credential.metadata.uid, { known, clouds: same ? before.clouds : new Map() })
+      entries.set(credential.metadata.uid, same ? { ...before, known } : { known, clouds: new Map() })
       if (!same || JSON.stringify(before.known.finding) !== JSON.stringify(known.finding)) tell(credential)
     },
   }

@@ -38,7 +38,7 @@ const NAMED_USERS = 10
 const GATHER_MS = 500
 
 export function credentialController(deps: CredentialDependencies): KindController {
-  const { client, events, caches, config, now = Date.now, random = Math.random } = deps
+  const { client, events, caches, config, registry, now = Date.now, random = Math.random } = deps
   const { credentials, credentialSecrets: secrets, vms, runs } = caches
   const keeper = secretKeeper({ client, secrets, credentials })
   const verify = verifier({ ...deps, ambientAllowed: config.ambientCredentials, now, random })
@@ -83,6 +83,7 @@ export function credentialController(deps: CredentialDependencies): KindControll
         if (credential && isDeleting(credential)) wake(key, { afterMs: GATHER_MS })
       }
       credentials.onChange(({ object }) => wake(keyOf(object)))
+      registry.onDoubt((namespace, name) => wake({ namespace, name }))
       secrets.onChange(({ object: { metadata } }) => {
         for (const credential of credentials.index('secret', `${metadata.namespace}/${metadata.name}`))
           wake(keyOf(credential))
