@@ -11,7 +11,6 @@ import type { GateOptions } from './http/gate.ts'
 import type { LiveHub } from './live/hub.ts'
 import type { Estimates } from './prices/estimates.ts'
 import type { PriceDesk } from './prices/price-desk.ts'
-import type { ProviderKeys } from './shapes/credential-keys.ts'
 import type { Access } from './store/access.ts'
 import type { CredentialFor } from './store/credential-choice.ts'
 import type { Store } from './store/store.ts'
@@ -52,8 +51,6 @@ export interface Facade {
   readonly clouds: CloudDesk
   readonly prices: PriceDesk
   readonly estimates: Estimates
-  /** Providers whose Credentials can be written. */
-  readonly writableProviders: readonly ProviderKeys[]
   readonly auditTrail: AuditTrail
   readonly gate: GateOptions
 }

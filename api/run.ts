@@ -44,7 +44,6 @@ import { estimates } from './prices/estimates.ts'
 import { openCatalogue } from './prices/open-catalogue.ts'
 import { priceDesk } from './prices/price-desk.ts'
 import { probes } from './probes.ts'
-import { writableProviders } from './shapes/credential-keys.ts'
 import { access } from './store/access.ts'
 import { credentialChoice } from './store/credential-choice.ts'
 import { store as openStore, type Store } from './store/store.ts'
@@ -126,7 +125,11 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
     const people = accounts({ client, store, claims, passwords: hashes, passwordStore: kept, sessions: begun })
     const oidc = oidcDesk({ client, namespace, accounts: people, settings: config.oidc })
     const may = access(store, client)
-    const enabled = providers({ enabled: config.providers, ...(config.simEndpoint && { simUrl: config.simEndpoint }) })
+    const enabled = providers({
+      enabled: config.providers,
+      ...(config.simEndpoint && { simUrl: config.simEndpoint }),
+      ...(config.gcpEndpoint && { gcpEndpoint: config.gcpEndpoint }),
+    })
     const identityOf = credentialIdentity({ client })
     const onError = (error: unknown) => log.warn({ err: error }, 'a login attempt could not be counted')
 
@@ -149,7 +152,6 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
       clouds: cloudDesk({ providers: enabled, identityOf }),
       prices: priceDesk({ catalogue, identityOf, asksClouds: config.priceApi }),
       estimates: estimates({ client, namespace, store, perUser: config.estimatesPerUser }),
-      writableProviders: writableProviders(config.providers, enabled.all),
       auditTrail: audit.trail,
       gate: {
         negotiate: negotiation(config.locale),

@@ -1,4 +1,4 @@
-import type { ErrorClass } from './error-classes.ts'
+import { type ErrorClass, errorClasses } from './error-classes.ts'
 
 /** What every cloud throws: the cloud's own words and code, and the class that says what follows. */
 export class CloudError extends Error {
@@ -16,6 +16,8 @@ export class CloudError extends Error {
    * `false` means that the cloud said no and nothing was done.
    */
   readonly outcomeUnknown: boolean
+  /** What to do about it, where the cloud's error says more than its class; see `errorClasses`. */
+  readonly remedy: string
 
   constructor(
     message: string,
@@ -25,6 +27,7 @@ export class CloudError extends Error {
       readonly action: string
       readonly requestId?: string
       readonly outcomeUnknown?: boolean
+      readonly remedy?: string
       readonly cause?: unknown
     },
   ) {
@@ -34,6 +37,7 @@ export class CloudError extends Error {
     this.action = options.action
     this.requestId = options.requestId ?? ''
     this.outcomeUnknown = options.outcomeUnknown ?? false
+    this.remedy = options.remedy ?? errorClasses[options.class].remedy
   }
 }
 

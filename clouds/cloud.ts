@@ -24,8 +24,17 @@ export interface Cloud {
   /** One page of such a listing, in exactly one call: the first, or the one after `cursor`. */
   listPage(filter: InstanceFilter, cursor?: string, signal?: AbortSignal): Promise<InstancePage>
 
-  /** By id. `undefined` when the cloud says that there is none, or that nothing could be called that. */
+  /**
+   * By id. `undefined` when the cloud says that there is none, or that nothing could be called that. One that is gone may
+   * be shown as terminated for longer than listings show it, with what ended it and little else.
+   */
   get(instanceId: string, signal?: AbortSignal): Promise<Instance | undefined>
+
+  /**
+   * The zone to name in a create whose spec names none, where the cloud wants one to be named: the same each time for a token,
+   * and none that is `refused`. `undefined` where the cloud chooses by itself, and when none is left.
+   */
+  chooseZone(token: string, refused: readonly string[], signal?: AbortSignal): Promise<string | undefined>
 
   /**
    * Makes one instance, in exactly one attempt. Repeating it with the same `token` within
@@ -130,6 +139,7 @@ export interface Instance {
   /** The cloud's words on the last change of state, such as `Server.SpotInstanceTermination: …`; "" when none. */
   readonly stateReason: string
   readonly instanceType: string
+  /** "" when the cloud does not say. */
   readonly image: string
   readonly region: string
   readonly zone: string
@@ -148,6 +158,11 @@ export interface Instance {
 export interface InstanceSpec {
   /** Idempotency key: at most 64 printable ASCII characters, the same for every attempt at one incarnation. */
   readonly token: string
+  /**
+   * The same for attempts whose outcome is not known, another one after the cloud has refused: a cloud that remembers the answer
+   * of an attempt gives that answer again within a series, and tries anew in the next.
+   */
+  readonly series?: string
   readonly tags: Readonly<Record<string, string>>
   readonly instanceType: string
   readonly image: string

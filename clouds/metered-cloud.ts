@@ -196,6 +196,7 @@ export function meteredCloud(options: MeteredCloudOptions): MeteredCloud {
     regions: (signal) => metered('regions', { instances: 0, signal }, () => cloud.regions(signal)),
     listPage,
     list: (filter, signal) => pages(listPage, filter, signal),
+    chooseZone: (token, refused, signal) => cloud.chooseZone(token, refused, signal), // remembered: a call an hour
     get: (id, signal) => metered('list', { instances: 0, signal }, () => cloud.get(id, signal)),
     create: (spec, signal) => metered('create', { instances: 1, signal }, () => cloud.create(spec, signal)),
     admitCreate: (signal) => meter.take('create', 1, signal),

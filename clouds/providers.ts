@@ -3,6 +3,7 @@
  * resources' schema.
  */
 import { awsProvider } from './aws/provider.ts'
+import { gcpProvider } from './gcp/provider.ts'
 import type { Provider } from './provider.ts'
 import { simProvider } from './sim/provider.ts'
 
@@ -11,6 +12,8 @@ export interface ProvidersOptions {
   readonly enabled: readonly string[]
   /** Where the simulated cloud listens; needed only when `sim` is on. */
   readonly simUrl?: string
+  /** A Compute Engine REST root other than Google's; the operator's to set. */
+  readonly gcpEndpoint?: string
   /** How long a call may take. */
   readonly timeoutMs?: number
 }
@@ -21,7 +24,7 @@ export interface Providers {
   named(name: string): Provider | undefined
 }
 
-const makers = { aws: awsProvider, sim: simProvider } as const satisfies Record<
+const makers = { aws: awsProvider, gcp: gcpProvider, sim: simProvider } as const satisfies Record<
   string,
   (options: ProvidersOptions) => Provider
 >

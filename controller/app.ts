@@ -64,7 +64,11 @@ export async function runApp(options: AppOptions): Promise<'stopped' | 'deposed'
   log.info({ metrics: `http://${config.metricsHost}:${health.port}`, identity }, 'listening')
 
   const events = eventRecorder({ client, reportingController: `${group}/controller`, reportingInstance: identity })
-  const enabled = providers({ enabled: config.providers, ...(config.simEndpoint && { simUrl: config.simEndpoint }) })
+  const enabled = providers({
+    enabled: config.providers,
+    ...(config.simEndpoint && { simUrl: config.simEndpoint }),
+    ...(config.gcpEndpoint && { gcpEndpoint: config.gcpEndpoint }),
+  })
   const registry = cloudRegistry({
     credentials: caches.credentials,
     providers: enabled,

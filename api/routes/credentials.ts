@@ -90,8 +90,9 @@ function changeRoute(method: 'put' | 'patch', providers: readonly ProviderKeys[]
   })
 }
 
-export function credentialRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'writableProviders'>): ApiApp {
-  const { store, access, asCaller, writableProviders } = facade
+export function credentialRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'clouds'>): ApiApp {
+  const { store, access, asCaller } = facade
+  const providers = facade.clouds.providers.all
   const { credentials } = store
   const app = apiApp()
 
@@ -113,17 +114,17 @@ export function credentialRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCa
 
   /** The body of a PUT does not say which provider's keys it holds; the Credential does. */
   function keysFor({ spec }: Credential, given: unknown): SplitKeys {
-    const provider = writableProviders.find(({ name }) => name === spec.provider)
+    const provider = providers.find(({ name }) => name === spec.provider)
     if (provider === undefined) throw new ApiError('CONFLICT', refused.providerOff(spec.provider))
     const parsed = keysSchema(provider).safeParse(given)
     if (!parsed.success) throw validationError(parsed.error, given, 'credentials', ['credentials'])
     return splitKeys(provider, parsed.data)
   }
 
-  serve(app, createCredentialRoute(writableProviders), async (context) => {
+  serve(app, createCredentialRoute(providers), async (context) => {
     const caller = callerIn(context)
     const body = context.req.valid('json')
-    const provider = writableProviders.find(({ name }) => name === body.provider)
+    const provider = providers.find(({ name }) => name === body.provider)
     if (provider === undefined) throw new Error(`no provider ${body.provider}`)
     const workspace = await access.workspace(caller, body.workspace_id, 'credential.edit')
     const mark = markOf(context, caller.id, body)
@@ -166,7 +167,7 @@ export function credentialRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCa
   })
 
   for (const method of ['put', 'patch'] as const)
-    serve(app, changeRoute(method, writableProviders), async (context) => {
+    serve(app, changeRoute(method, providers), async (context) => {
       const caller = callerIn(context)
       const { object, workspace } = await access.credential(caller, context.req.param('id'), 'credential.edit')
       about(context, object)

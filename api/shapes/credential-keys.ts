@@ -11,22 +11,6 @@ import { check } from '../http/validation.ts'
 
 export type ProviderKeys = Pick<Provider, 'name' | 'credentialFields'>
 
-/** For GCP: a service account key as it is downloaded, as text or as an object. */
-const gcpFields: readonly CredentialField[] = [
-  { name: 'project_id', required: false, specPath: ['gcp', 'projectID'] },
-  { name: 'service_account_key', required: true, secretKey: 'service_account_key' },
-  { name: 'region', required: false, specPath: ['region'] },
-]
-
-/** Providers whose Credentials can be written, in order; `gcp` needs no connection to be written. */
-export function writableProviders(enabled: readonly string[], connected: readonly Provider[]): readonly ProviderKeys[] {
-  return enabled.flatMap((name): ProviderKeys[] => {
-    const provider = connected.find((one) => one.name === name)
-    if (provider !== undefined) return [provider]
-    return name === 'gcp' ? [{ name, credentialFields: gcpFields }] : []
-  })
-}
-
 /** A strict object of the provider's fields; the values come out as texts. */
 export function keysSchema({ name, credentialFields }: ProviderKeys) {
   const shape: Record<string, z.ZodType<string | undefined>> = {}

@@ -183,6 +183,8 @@ export function awsCloud(options: AwsCloudOptions): Cloud {
 
     create,
 
+    chooseZone: async () => undefined, // EC2 chooses, and knows where there is room
+
     async start(instanceIds, signal) {
       await ec2('StartInstances', signal, (client, sdk, options) =>
         client.send(new sdk.StartInstancesCommand({ InstanceIds: [...instanceIds] }), options),

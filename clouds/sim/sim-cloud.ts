@@ -102,6 +102,7 @@ export function simCloud(options: SimCloudOptions): Cloud {
         throw error
       }
     },
+    chooseZone: async () => undefined, // as EC2, it chooses by itself
     create: async (spec, signal) => (await call('RunInstances', { spec }, signal)).instance,
     start: async (ids, signal) => void (await call('StartInstances', { ids }, signal)),
     stop: async (ids, signal) => void (await call('StopInstances', { ids }, signal)),

@@ -40,9 +40,18 @@ describe('AWS, against moto', () => {
     spec,
     otherType: 't3.large',
     regionName: { name: 'us-east-1', displayName: 'US East (N. Virginia)' },
+    account: /^\d{12}$/,
+    unknownId: 'i-00000000000000000',
+    refused: [
+      ['an image', { image: 'ami-00000000000000bad' }, /^InvalidAMIID\./],
+      ['a subnet', { subnetId: 'bad-subnet' }, /^InvalidSubnetI[Dd]\.NotFound$/],
+      ['a security group', { securityGroupIds: ['bad-group'] }, /^InvalidGroup\.NotFound$/],
+      ['a zone', { zone: 'nowhere-1a' }, /^InvalidParameterValue$/],
+      ['a key pair', { sshKeyName: 'bad-key' }, /^InvalidKeyPair\.NotFound$/],
+    ],
     // moto 5.2: stores a client token and gives it back, but makes a second instance for it; and it changes the type
     // of an instance that runs, and starts one that is terminated, where EC2 says IncorrectInstanceState.
-    facts: { honoursTokens: false, checksStates: false, checksKeys: true },
+    facts: { honoursTokens: false, comparesSpecs: false, listsTerminated: true, checksStates: false },
   })
 
   it('refuses a type that does not exist', async () => {

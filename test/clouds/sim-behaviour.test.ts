@@ -28,6 +28,15 @@ describe('sim, over HTTP', () => {
     spec: { instanceType: 't3.micro', image: 'ami-0abcdef1234567890', marketType: 'OnDemand' },
     otherType: 't3.large',
     regionName: { name: 'sim-2', displayName: 'Simulation 2' },
-    facts: { honoursTokens: true, checksStates: true, checksKeys: true },
+    account: /^\d{12}$/,
+    unknownId: 'i-00000000000000000',
+    refused: [
+      ['an image', { image: 'bad-image' }, /^InvalidAMIID\./],
+      ['a subnet', { subnetId: 'bad-subnet' }, /^InvalidSubnetI[Dd]\.NotFound$/],
+      ['a security group', { securityGroupIds: ['bad-group'] }, /^InvalidGroup\.NotFound$/],
+      ['a zone', { zone: 'nowhere-1a' }, /^InvalidParameterValue$/],
+      ['a key pair', { sshKeyName: 'bad-key' }, /^InvalidKeyPair\.NotFound$/],
+    ],
+    facts: { honoursTokens: true, comparesSpecs: true, listsTerminated: true, checksStates: true },
   })
 })

@@ -1,0 +1,43 @@
+import { type Provider, requiredKeys } from '../provider.ts'
+import { gcpConnections } from './connections.ts'
+import { gcpCloud } from './gcp-cloud.ts'
+import { ambientIdentity, keyIdentity } from './identity.ts'
+import { gcpRegions } from './regions.ts'
+import { readServiceAccountKey } from './service-account-key.ts'
+
+export interface GcpProviderOptions {
+  /** The operator's, where it is not Google's. */
+  readonly gcpEndpoint?: string
+  readonly timeoutMs?: number
+}
+
+/** Google Cloud: service account keys, or the identity that the process itself has (workload identity included). */
+export function gcpProvider({ gcpEndpoint, timeoutMs }: GcpProviderOptions = {}): Provider {
+  const connections = gcpConnections(gcpEndpoint)
+  return {
+    name: 'gcp',
+    displayName: 'GCP',
+    version: '1.0.0',
+    regions: gcpRegions,
+    secretKeys: { required: ['service_account_key'], optional: [] },
+    credentialFields: [
+      { name: 'project_id', required: false, specPath: ['gcp', 'projectID'] },
+      { name: 'service_account_key', required: true, secretKey: 'service_account_key' },
+      { name: 'region', required: false, specPath: ['region'] },
+    ],
+    connect({ secret, gcp: { projectID } = {} }, region) {
+      return gcpCloud({
+        identity: secret === 'ambient' ? ambientIdentity() : keyIdentity({ key: keyIn(secret), connections }),
+        region,
+        connections,
+        ...(projectID && { projectID }),
+        ...(timeoutMs !== undefined && { timeoutMs }),
+      })
+    },
+  }
+
+  function keyIn(secret: Readonly<Record<string, string>>) {
+    const { service_account_key: text } = requiredKeys(secret, ['service_account_key'])
+    return readServiceAccountKey(text, connections.endpoint.foreignOrigin)
+  }
+}
