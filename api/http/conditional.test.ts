@@ -63,4 +63,14 @@ describe('conditional requests', () => {
       expect((await answer('DELETE', { 'if-match': seen })).status).toBe(412)
     }
   })
+
+  it('a mark of what else is shown tells reads apart, and does not stand in the way of a change', async () => {
+    expect(await answer('GET', { 'if-none-match': '"42+0.1/0"' })).toMatchObject({ status: 200 })
+    expect(await answer('PUT', { 'if-match': '"42+0.1/0"' })).toMatchObject({ status: 200 })
+    expect(await answer('PUT', { 'if-match': '"41+0.1/0", "7"' })).toMatchObject({ status: 412 })
+    expect(JSON.parse((await answer('DELETE', { 'if-match': '"42+0.1/0"' })).text)).toEqual({
+      uid: 'u',
+      resourceVersion: '42',
+    })
+  })
 })
