@@ -22,6 +22,7 @@ import type { Call, Connection } from './call.ts'
 import type { ApiApp } from './define-route.ts'
 import { errorAnswer } from './envelope.ts'
 import type { RateLimit } from './rate-limit.ts'
+import { requireModestBody } from './request-body.ts'
 import { rateKey, type SourceAddress } from './source-address.ts'
 
 /** What a server calls; also for a test, without a socket. */
@@ -98,17 +99,17 @@ export function gate(app: Pick<ApiApp, 'fetch'>, options: GateOptions): ApiFetch
     const authorization = request.headers.get('authorization') ?? undefined
     if (admission === 'anonymous' || (admission === 'optional' && authorization === undefined)) {
       admitAnonymous(call)
-      requireAudit(mutates)
+      if (mutates) requireMutable(request)
       return
     }
     try {
       const caller = authenticate(authorization)
       if (!(caller instanceof Promise)) {
-        admitCaller(call, caller, mutates)
+        admitCaller(request, call, caller, mutates)
         return
       }
       return caller.then(
-        (known) => admitCaller(call, known, mutates),
+        (known) => admitCaller(request, call, known, mutates),
         (error: unknown) => refuse(call, error),
       )
     } catch (error) {
@@ -116,11 +117,12 @@ export function gate(app: Pick<ApiApp, 'fetch'>, options: GateOptions): ApiFetch
     }
   }
 
-  function admitCaller(call: Call, caller: Caller, mutates: boolean): void {
+  function admitCaller(request: Request, call: Call, caller: Caller, mutates: boolean): void {
     call.caller = caller
     limit(call, userLimit, caller.id)
-    if (mutates) requireWriteScope(caller)
-    requireAudit(mutates)
+    if (!mutates) return
+    requireWriteScope(caller)
+    requireMutable(request)
   }
 
   /** Who has no good token counts against the address, or guessing tokens would be free. */
@@ -129,8 +131,10 @@ export function gate(app: Pick<ApiApp, 'fetch'>, options: GateOptions): ApiFetch
     throw error
   }
 
-  function requireAudit(mutates: boolean): void {
-    if (mutates && (!audit.accepts() || (options.auditWaits && audit.isFailing))) {
+  /** A mutation has a body that fits, and an audit log to be written down in. */
+  function requireMutable(request: Request): void {
+    requireModestBody(request)
+    if (!audit.accepts() || (options.auditWaits && audit.isFailing)) {
       throw new ApiError('SERVICE_UNAVAILABLE', refused.auditFull, { retryAfterSeconds: 5 })
     }
   }

@@ -33,12 +33,16 @@ export const readJsonBody: MiddlewareHandler<ApiEnv> = async (context, next) => 
   await next()
 }
 
+/** For routes that take no body as well: what was announced as too large is not waited for. */
+export function requireModestBody({ headers }: Request): void {
+  if (Number(headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge()
+}
+
 async function readBytes(context: ApiContext): Promise<Uint8Array> {
   const { raw } = context.req
-  const announced = raw.headers.get('content-length')
-  if (announced !== null && !raw.headers.has('transfer-encoding')) {
-    if (Number(announced) > MAX_BODY_BYTES) throw tooLarge()
-    return new Uint8Array(await raw.arrayBuffer()) // the HTTP parser lets no more through than was announced
+  if (raw.headers.has('content-length') && !raw.headers.has('transfer-encoding')) {
+    // The gate has seen what was announced, and the HTTP parser lets no more through than that.
+    return new Uint8Array(await raw.arrayBuffer())
   }
   return raw.body === null ? new Uint8Array() : readBounded(raw.body)
 }

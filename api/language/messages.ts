@@ -110,6 +110,10 @@ export const refused = {
     ko: '소유자는 멤버에서 제거하거나 역할을 바꿀 수 없습니다.',
     en: 'The owner cannot be removed or given another role.',
   },
+  heirIsNoMember: {
+    ko: '새 소유자는 먼저 워크스페이스의 멤버여야 합니다. POST /api/v1/workspaces/:id/members로 추가하십시오.',
+    en: 'The new owner must be a member first: add them with POST /api/v1/workspaces/:id/members.',
+  },
   vmNameTaken: (name: string) => ({
     ko: `이 워크스페이스에 이미 ${name}이라는 VM이 있습니다. 다른 이름을 사용하십시오.`,
     en: `The workspace already has a VM called ${name}: choose another name.`,

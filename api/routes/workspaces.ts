@@ -1,10 +1,12 @@
 /** Workspaces. */
 import { createRoute, z } from '@hono/zod-openapi'
+import type { User } from '../../crds/user.ts'
 import { type Workspace, workspaceKind } from '../../crds/workspace.ts'
 import { getCondition } from '../../kube/conditions.ts'
 import { keyOf } from '../../kube/resource.ts'
 import { requireWholeAccount } from '../auth/api-tokens.ts'
 import type { Facade } from '../facade.ts'
+import { ApiError, notFound } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts'
 import {
@@ -21,9 +23,9 @@ import {
 import { idempotencyKey, ifMatch, ifNoneMatch } from '../http/documented-headers.ts'
 import { createdAnswer, dataAnswer, listAnswer, messageAnswer } from '../http/envelope.ts'
 import { pageOf, pageQuery } from '../http/pagination.ts'
-import { notEmpty, pathId, text, title } from '../http/schemas.ts'
+import { notEmpty, pathId, reference, text, title } from '../http/schemas.ts'
 import { createOnce, markedMetadata, markedName, markOf, sayReplayed } from '../idempotency.ts'
-import { done } from '../language/messages.ts'
+import { done, refused } from '../language/messages.ts'
 import { generatedName } from '../names.ts'
 import { type WorkspaceEstimate, workspaceEstimate, workspaceEstimateMark } from '../shapes/hourly-estimate.ts'
 import { workspaceData, workspaceSchema } from '../shapes/workspace.ts'
@@ -70,7 +72,15 @@ function changeRoute(method: 'put' | 'patch') {
     request: {
       params,
       headers: ifMatch,
-      body: jsonBody(notEmpty({ name: name.optional(), description: description.optional() })),
+      body: jsonBody(
+        notEmpty({
+          name: name.optional(),
+          description: description.optional(),
+          owner_id: reference.optional().openapi({
+            description: 'Hands the workspace over to a member; the owner so far becomes an admin of it.',
+          }),
+        }),
+      ),
     },
     responses: {
       200: data('The workspace.', workspaceSchema.pick({ id: true, name: true, description: true, updated_at: true })),
@@ -155,18 +165,21 @@ export function workspaceRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCal
   for (const method of ['put', 'patch'] as const)
     serve(app, changeRoute(method), async (context) => {
       const caller = callerIn(context)
-      const workspace = await access.workspace(caller, context.req.param('id'), 'workspace.edit')
-      about(context, workspace)
       const wanted = context.req.valid('json')
-      const spec = {
-        ...(wanted.name !== undefined && { displayName: wanted.name }),
-        ...(wanted.description !== undefined && { description: wanted.description }),
-      }
-      const fields = Object.keys(spec).map((field) => ['spec', field])
+      const action = wanted.owner_id === undefined ? 'workspace.edit' : 'workspace.delete'
+      const workspace = await access.workspace(caller, context.req.param('id'), action)
+      about(context, workspace)
+      const heir = wanted.owner_id === undefined ? undefined : await store.userById(wanted.owner_id)
+      if (wanted.owner_id !== undefined && heir === undefined) throw notFound()
       const changed = await asCaller.toWorkspace(caller, workspace, (client) =>
         change(client, workspaceKind, workspace, (current) => {
           requireMatch(context, current)
-          return { spec, fields }
+          const spec = {
+            ...(wanted.name !== undefined && { displayName: wanted.name }),
+            ...(wanted.description !== undefined && { description: wanted.description }),
+            ...(heir !== undefined && handedOver(current, heir)),
+          }
+          return { spec, fields: Object.keys(spec).map((field) => ['spec', field]) }
         }),
       )
       await workspaces.seen(changed, { timeoutMs: SEEN_WITHIN_MS })
@@ -194,4 +207,16 @@ export function workspaceRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCal
   })
 
   return app
+}
+
+/** Only to somebody who is in the workspace already: nobody is made the owner of what they do not know of. */
+function handedOver(
+  { spec }: Workspace,
+  { metadata: { name: heir } }: User,
+): Pick<Workspace['spec'], 'owner' | 'members'> {
+  const { owner, members = [] } = spec
+  if (owner === heir) return { owner, members }
+  if (!members.some(({ user }) => user === heir)) throw new ApiError('CONFLICT', refused.heirIsNoMember)
+  const others = members.filter(({ user }) => user !== heir && user !== owner)
+  return { owner: heir, members: [...others, { user: owner, role: 'admin' }] }
 }

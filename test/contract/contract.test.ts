@@ -2,24 +2,41 @@
  * The contract, row by row, against a whole installation: each test reads like its row.
  */
 import { afterAll, beforeAll, describe } from 'vitest'
+import { CLIENT_SECRET, type IdentityProvider, startIdentityProvider } from '../api/oidc/identity-provider.ts'
 import { type Installation, startInstallation } from './installation.ts'
 import { authRows } from './rows/auth.ts'
+import { conventionRows, languageRows } from './rows/conventions.ts'
+import { credentialRows } from './rows/credentials.ts'
 import { iacRows } from './rows/iac.ts'
+import { OIDC_REDIRECT_URI, oidcRows, oidcVariables } from './rows/oidc.ts'
 import { costEstimateRows, providerRows } from './rows/providers.ts'
+import { auditRows, systemRows } from './rows/system.ts'
 import { userRows } from './rows/users.ts'
+import { vmRows } from './rows/vms.ts'
 import { workspaceRows } from './rows/workspaces.ts'
 
 let started: Installation
+let provider: IdentityProvider
 const installation = () => started
 
 beforeAll(async () => {
-  started = await startInstallation()
+  provider = await startIdentityProvider({ redirectUri: OIDC_REDIRECT_URI })
+  started = await startInstallation({ env: oidcVariables(provider, CLIENT_SECRET) })
 })
-afterAll(() => started?.[Symbol.asyncDispose]())
+afterAll(async () => {
+  await Promise.all([started, provider].map((one) => one?.[Symbol.asyncDispose]()))
+})
 
 describe('Auth', () => authRows(installation))
 describe('Users', () => userRows(installation))
 describe('Workspaces', () => workspaceRows(installation))
+describe('Credentials', () => credentialRows(installation))
+describe('VMs', () => vmRows(installation))
 describe('IaC', () => iacRows(installation))
 describe('Providers', () => providerRows(installation))
 describe('Cost estimates', () => costEstimateRows(installation))
+describe('OIDC', () => oidcRows(installation, () => provider))
+describe('System', () => systemRows(installation))
+describe('Audit', () => auditRows(installation))
+describe('Messages', () => languageRows(installation))
+describe('Where the page is silent', () => conventionRows(installation))

@@ -47,7 +47,14 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     await install({ kubectl: cluster.kubectlWith, root: join(import.meta.dirname, '../..'), namespace: NAMESPACE })
     const sim = stack.use(startProgram({ main: 'clouds/sim/main.ts' }))
     const simUrl = String((await sim.logged((record) => typeof record.url === 'string')).url)
-    const common = { SKYCLUST_SIM_URL: simUrl, SKYCLUST_PROVIDERS: 'aws,gcp,sim', SKYCLUST_METRICS_PORT: '0' }
+    const common = {
+      SKYCLUST_SIM_URL: simUrl,
+      SKYCLUST_PROVIDERS: 'aws,gcp,sim',
+      SKYCLUST_METRICS_PORT: '0',
+      // Nobody is there: no test asks a cloud of the outside world for anything.
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+      SKYCLUST_GCP_ENDPOINT: 'http://127.0.0.1:9',
+    }
     const accountOf = (account: 'skyclust-api' | 'skyclust-controller') =>
       processKubeconfig(cluster, { account, namespace: NAMESPACE, directory: cluster.directory })
 

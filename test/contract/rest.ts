@@ -21,6 +21,7 @@ export interface Rest {
   get(path: string, options?: CallOptions): Promise<Answer>
   post(path: string, options?: CallOptions): Promise<Answer>
   put(path: string, options?: CallOptions): Promise<Answer>
+  patch(path: string, options?: CallOptions): Promise<Answer>
   delete(path: string, options?: CallOptions): Promise<Answer>
 }
 
@@ -42,6 +43,7 @@ export function rest(url: string, always: Readonly<Record<string, string>> = {})
     get: withMethod('GET'),
     post: withMethod('POST'),
     put: withMethod('PUT'),
+    patch: withMethod('PATCH'),
     delete: withMethod('DELETE'),
   }
 }

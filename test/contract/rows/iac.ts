@@ -2,7 +2,7 @@ import { beforeAll, expect, it } from 'vitest'
 import { anId, aText, aTime, failure, invalid, NOBODY } from '../forms.ts'
 import type { Installation } from '../installation.ts'
 import { type Answer, type Person, until } from '../rest.ts'
-import { makeWorkspace } from './workspaces.ts'
+import { makeWorkspace } from './team.ts'
 
 const two = `
 resource "terraform_data" "one" { input = "first" }

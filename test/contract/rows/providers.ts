@@ -3,7 +3,7 @@ import { simProvider } from '../../../clouds/sim/provider.ts'
 import { anId, aText, aTime, failure, invalid, NOBODY } from '../forms.ts'
 import type { Installation } from '../installation.ts'
 import { type Person, until } from '../rest.ts'
-import { makeWorkspace } from './workspaces.ts'
+import { makeWorkspace } from './team.ts'
 
 /** A key of an account of its own at the sim cloud, so that nobody else's instances are in it. */
 export function simKey() {

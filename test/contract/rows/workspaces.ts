@@ -1,13 +1,7 @@
 import { expect, it } from 'vitest'
 import { anId, aTime, failure, invalid, NOBODY } from '../forms.ts'
 import type { Installation } from '../installation.ts'
-import type { Person } from '../rest.ts'
-
-export async function makeWorkspace(owner: Person, name = 'team'): Promise<string> {
-  const answer = await owner.post('/api/v1/workspaces', { body: { name } })
-  if (answer.status !== 201) throw new Error(`no workspace: ${answer.text}`)
-  return answer.body.data.id
-}
+import { makeWorkspace } from './team.ts'
 
 export function workspaceRows(installation: () => Installation): void {
   it('POST workspaces {name, description?} → 201 {id, name, description, owner_id, created_at}', async () => {
