@@ -150,7 +150,8 @@ export function gate(app: Pick<ApiApp, 'fetch'>, options: GateOptions): ApiFetch
 
   function answered(request: Request, passing: Passing, answer: Response): Response | Promise<Response> {
     record(request, passing, answer.status)
-    return passing.mutates && options.auditWaits ? audit.written().then(() => answer) : answer
+    const hasChanged = passing.mutates && answer.status < 400
+    return hasChanged && options.auditWaits ? audit.written().then(() => answer) : answer
   }
 
   return (request, connection = {}) => {

@@ -20,7 +20,10 @@ const MAX_DEPTH = 16
 const jsonType = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*"?utf-8"?[ \t]*)?;?$/i
 
 export const readJsonBody: MiddlewareHandler<ApiEnv> = async (context, next) => {
-  const bytes = await readBytes(context)
+  const bytes = await readBytes(context).catch((error: unknown) => {
+    // Whatever else ends a body early is the caller's doing, who went away or was too slow.
+    throw error instanceof ApiError ? error : new ApiError('VALIDATION_ERROR', refused.malformedRequest)
+  })
   if (bytes.byteLength === 0) throw new ApiError('VALIDATION_ERROR', refused.bodyMissing)
   if (!jsonType.test(context.req.header('content-type') ?? '')) {
     throw new ApiError('UNSUPPORTED_MEDIA_TYPE', refused.mediaType)
@@ -50,12 +53,15 @@ async function readBytes(context: ApiContext): Promise<Uint8Array> {
 async function readBounded(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of stream) {
-    size += chunk.byteLength
+  // No `for await`: leaving it would end the connection before the answer is on it.
+  const reader = stream.getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return Buffer.concat(chunks)
+    size += value.byteLength
     if (size > MAX_BODY_BYTES) throw tooLarge()
-    chunks.push(chunk)
+    chunks.push(value)
   }
-  return Buffer.concat(chunks)
 }
 
 /** `connection: close`, because the rest of the body is not waited for. */
