@@ -216,7 +216,9 @@ export function vmRows(installation: () => Installation): void {
       ({ body }) => body.data.status === 'stopped',
     )
     expect((await owner.patch(path, { body: {} })).body).toEqual(invalid('body'))
-    expect((await owner.patch(path, { body: { power: 'stopped', image_id: 'other' } })).body).toEqual(invalid('image_id'))
+    expect((await owner.patch(path, { body: { power: 'stopped', image_id: 'other' } })).body).toEqual(
+      invalid('image_id'),
+    )
   })
 
   it('DELETE vms/:id → 200 message, again too; stopping with deleted_at, then 404', async () => {
