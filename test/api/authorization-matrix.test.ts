@@ -67,6 +67,10 @@ GET    /api/v1/providers/{name}/regions         200   200    200    200      200
 GET    /api/v1/providers/{name}/instances       200   200    200    200      404      200      401       401
 GET    /api/v1/providers/{name}/instances/{instanceID}
                                                 404   404    404    404      404      404      401       401
+POST   /api/v1/providers/{name}/cost-estimates  201   201    201    201      201      201      401       401
+GET    /api/v1/providers/{name}/cost-estimates  200   200    200    200      200      200      401       401
+DELETE /api/v1/providers/{name}/cost-estimates/{id}
+                                                200   404    404    404      404      404      401       401
 
 POST   /api/v1/iac/plan                         201   201    201    403      404      201      401       401
 POST   /api/v1/iac/apply                        201   201    201    403      404      201      401       401
@@ -74,6 +78,7 @@ POST   /api/v1/iac/destroy                      201   201    201    403      404
 GET    /api/v1/iac/executions                   200   200    200    200      404      200      401       401
 GET    /api/v1/iac/executions/{id}              200   200    200    200      404      200      401       401
 GET    /api/v1/iac/executions/{id}/output       200   200    200    200      404      200      401       401
+GET    /api/v1/iac/executions/{id}/plan         200   200    200    200      404      200      401       401
 POST   /api/v1/iac/executions/{id}/approve      409   409    409    403      404      409      401       401
 POST   /api/v1/iac/executions/{id}/cancel       200   200    200    403      404      200      401       401
 `
@@ -107,6 +112,8 @@ const nowhere = {
   bystander: NOBODY,
   /** Of the owner. */
   session: NOBODY,
+  /** Of the owner. */
+  estimate: NOBODY,
 }
 type Ids = Readonly<typeof nowhere>
 
@@ -143,11 +150,14 @@ const ofWorkspace = (path: string): Request => ({ path: ({ workspace }) => `${pa
 
 const keys = { access_key: 'a', secret_key: 's' }
 const credentialBody = ({ workspace: workspace_id }: Ids) => ({ workspace_id, provider: 'aws', credentials: keys })
+const estimateBody = { instance_type: 'small', region: 'sim-1', duration_hours: 1 }
 const runBody = ({ workspace: workspace_id }: Ids) => ({ workspace_id, config: 'output "a" { value = 1 }' })
 
 const requests: Readonly<Record<string, Request>> = {
   'POST /api/v1/auth/register': at('/api/v1/auth/register', { body: () => ({}) }),
-  'DELETE /api/v1/auth/sessions/{id}': sessionAt({ fresh: async () => ({ session: await anotherSession() }) }),
+  'DELETE /api/v1/auth/sessions/{id}': sessionAt({
+    fresh: async () => ({ session: await anotherSession(), estimate: await anEstimate() }),
+  }),
   'GET /api/v1/auth/sessions/{id}': sessionAt({ fresh: async () => ({ session: await anotherSession() }) }),
   'POST /api/v1/auth/tokens': at('/api/v1/auth/tokens', { body: () => ({ name: 'ci' }) }),
   'GET /api/v1/oidc/{provider}/auth': at('/api/v1/oidc/none/auth'),
@@ -200,12 +210,31 @@ const requests: Readonly<Record<string, Request>> = {
   'GET /api/v1/providers/{name}/instances': ofWorkspace('/api/v1/providers/sim/instances'),
   'GET /api/v1/providers/{name}/instances/{instanceID}': ofWorkspace('/api/v1/providers/sim/instances/i-0'),
 
+  'GET /api/v1/providers/{name}/cost-estimates': at('/api/v1/providers/sim/cost-estimates'),
+  'POST /api/v1/providers/{name}/cost-estimates': at('/api/v1/providers/sim/cost-estimates', {
+    body: () => estimateBody,
+  }),
+  'DELETE /api/v1/providers/{name}/cost-estimates/{id}': {
+    path: ({ estimate }) => `/api/v1/providers/sim/cost-estimates/${estimate}`,
+    fresh: async () => ({ estimate: await anEstimate() }),
+  },
+
   'POST /api/v1/iac/plan': at('/api/v1/iac/plan', { body: runBody }),
   'POST /api/v1/iac/apply': at('/api/v1/iac/apply', { body: runBody }),
   'POST /api/v1/iac/destroy': at('/api/v1/iac/destroy', { body: runBody }),
   'GET /api/v1/iac/executions': ofWorkspace('/api/v1/iac/executions'),
   'GET /api/v1/iac/executions/{id}': runAt(''),
   'GET /api/v1/iac/executions/{id}/output': runAt('/output'),
+  'GET /api/v1/iac/executions/{id}/plan': runAt('/plan', {
+    fresh: async () => {
+      await until(
+        () => owner.get(`/api/v1/iac/executions/${ids.run}/plan`),
+        ({ status }) => status === 200,
+        60_000,
+      )
+      return {}
+    },
+  }),
   'POST /api/v1/iac/executions/{id}/approve': runAt('/approve', {
     body: () => ({ digest: `sha256:${'0'.repeat(64)}` }),
   }),
@@ -228,6 +257,8 @@ const joined = async (role: string) => join(await installation.newcomer(role), r
 
 const makeVm = () =>
   made(owner.post('/api/v1/vms', { body: vmBody(ids.workspace), headers: { prefer: 'respond-async' } }))
+
+const anEstimate = () => made(owner.post('/api/v1/providers/sim/cost-estimates', { body: estimateBody }))
 
 async function anotherSession(): Promise<string> {
   const again = await person(installation.url, owner)

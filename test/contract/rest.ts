@@ -4,7 +4,7 @@ export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  /** Parsed; `undefined` for an answer without a body. */
+  /** Parsed; `undefined` for an answer that is not JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of it
   readonly body: any
 }
@@ -35,7 +35,8 @@ export function rest(url: string, always: Readonly<Record<string, string>> = {})
       ...(payload !== undefined && { body: payload as string }),
     })
     const text = await answer.text()
-    return { status: answer.status, headers: answer.headers, text, body: text === '' ? undefined : JSON.parse(text) }
+    const isJson = answer.headers.get('content-type')?.startsWith('application/json') && text !== ''
+    return { status: answer.status, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined }
   }
   const withMethod = (method: string) => (path: string, options?: CallOptions) => call(method, path, options)
   return {
