@@ -44,6 +44,9 @@ const pathRules = (field: string, each: string) => [
   },
 ]
 
+/** As Go writes durations; so many digits that none is too long for CEL's `duration()`, which would answer in its own words. */
+const DURATION = '^([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$'
+
 function duration(field: string, longest: string) {
   return z
     .string()
@@ -51,11 +54,11 @@ function duration(field: string, longest: string) {
     .meta(
       rules(
         {
-          rule: "self != '' && self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$')",
+          rule: `self != '' && self.matches('${DURATION}')`,
           message: `${field} is a duration such as 90s, 30m or 1h30m`,
         },
         {
-          rule: `!self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') || self == '' || (duration(self) >= duration('1s') && duration(self) <= duration('${longest}'))`,
+          rule: `!self.matches('${DURATION}') || self == '' || (duration(self) >= duration('1s') && duration(self) <= duration('${longest}'))`,
           message: `${field} is at least 1s and at most ${longest}`,
         },
       ),

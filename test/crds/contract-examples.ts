@@ -49,6 +49,24 @@ spec:
   tags: {team: a}
   adopt: {instanceID: i-0123}
 `,
+  tofuRun: `
+apiVersion: skyclust.io/v1alpha1
+kind: TofuRun
+metadata: {name: net-42, namespace: team-a}
+spec:
+  command: plan
+  stack: default
+  source:
+    inline: {main.tf: "..."}
+  credentialRefs: [{name: aws-main}]
+  variables: {instance_count: "2"}
+  variablesFrom: [{secretRef: {name: tofu-vars}}]
+  approval: {mode: Auto, maxAge: 1h}
+  approvedPlan: ""
+  cancel: false
+  timeout: 1h
+  ttlSecondsAfterFinished: 604800
+`,
   user: `
 apiVersion: skyclust.io/v1alpha1
 kind: User
