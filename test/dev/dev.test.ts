@@ -95,9 +95,9 @@ describe('make dev', () => {
           (pid) => pid !== '' && pid !== env.API_PID && pid !== env.CONTROLLER_PID,
         )
       }
+      while (!/^controller runs again/m.test(dev.output()) || !/^api runs again/m.test(dev.output())) await sleep(50)
       while (!renewed()) await sleep(50)
       expect(dev.output()).toContain('controller ended (signal SIGKILL); starting it again')
-      expect(dev.output()).toContain('api runs again')
       expect((await fetch(`${env.API_URL}/health`)).status).toBe(200)
 
       const second = clone.makeDev()
