@@ -69,8 +69,10 @@ export function priceDesk({ catalogue, identityOf, asksClouds, now = Date.now }:
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS)
     const usable = credentials.filter(({ metadata }) => mayAsk(metadata.uid)).slice(0, CREDENTIALS_TRIED)
     for (const credential of usable) {
+      const identity = await identityOf(credential, signal).catch(() => undefined)
+      if (identity === undefined) continue // it cannot be read (yet), so no cloud has refused it
       try {
-        const price = await provider.listPrice?.(await identityOf(credential, signal), type, signal)
+        const price = await provider.listPrice?.(identity, type, signal)
         if (price === undefined) leaveAlone(keyOf(type))
         else catalogue.learn(type, price)
         return

@@ -1,0 +1,156 @@
+/**
+ * Where a price comes from, seen on the processes: the operator's file, AWS's own price list (a stand-in for it), and the list
+ * that comes along; and what two replicas tell of the same estimates.
+ */
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type PriceListServer, PUBLISHED, priceListServer } from '../clouds/price-list-server.ts'
+import { startProgram } from '../cluster/program.ts'
+import { failure } from '../contract/forms.ts'
+import { type Installation, startInstallation } from '../contract/installation.ts'
+import { type Person, until } from '../contract/rest.ts'
+import { makeWorkspace } from '../contract/rows/workspaces.ts'
+
+const path = '/api/v1/providers/aws/cost-estimates'
+const file = join(tmpdir(), `skyclust-prices-${crypto.randomUUID()}.yaml`)
+
+let aws: PriceListServer
+let installation: Installation
+let elsewhere = ''
+
+beforeAll(async () => {
+  await writeFile(
+    file,
+    '{provider: aws, source: our agreement, date: 2026-11-01, currency: USD, types: {m5.xlarge: {us-east-1: 0.15}}}\n',
+  )
+  aws = await priceListServer({
+    prices: { 'm5.large/us-east-1': '0.0955000000', 'm5.xlarge/us-east-1': '0.1910000000' },
+  })
+  installation = await startInstallation({
+    replicas: 2,
+    env: {
+      SKYCLUST_PRICES: file,
+      SKYCLUST_ESTIMATES_PER_USER: '3',
+      AWS_ENDPOINT_URL_PRICING: aws.url,
+      AWS_ENDPOINT_URL_STS: aws.url,
+    },
+  })
+  elsewhere = installation.urls[1] ?? ''
+})
+afterAll(async () => {
+  await installation?.[Symbol.asyncDispose]()
+  await aws?.[Symbol.asyncDispose]()
+})
+
+const estimate = (who: Pick<Person, 'post'>, instance_type: string, headers = {}) =>
+  who.post(path, { body: { instance_type, region: 'us-east-1', duration_hours: 10 }, headers })
+
+async function withCredential(name: string): Promise<Person> {
+  const person = await installation.newcomer(name)
+  const body = {
+    workspace_id: await makeWorkspace(person),
+    provider: 'aws',
+    credentials: { access_key: 'AKIDEXAMPLE', secret_key: 'a-secret', region: 'us-east-1' },
+  }
+  expect((await person.post('/api/v1/credentials', { body })).status).toBe(201)
+  await expect.poll(() => mayBeRead(body.workspace_id), { timeout: 60_000 }).toBe(true)
+  return person
+}
+
+/** Whether the controller has let the facade read the key of a credential there. */
+async function mayBeRead(workspaceId: string): Promise<boolean> {
+  const list = async (kind: string) =>
+    JSON.parse(await installation.cluster.kubectl('get', kind, '--all-namespaces', '--output=json')).items
+  const workspaces = await list('workspaces.skyclust.io')
+  const { name } = workspaces.find(
+    ({ metadata }: { metadata: { uid: string } }) => metadata.uid === workspaceId,
+  ).metadata
+  const bindings: { metadata: { namespace: string; name: string } }[] = await list('rolebindings')
+  return bindings.some(
+    ({ metadata }) => metadata.namespace === name && metadata.name.startsWith('skyclust-credential-'),
+  )
+}
+
+describe('the price of an estimate', () => {
+  it('is the shipped list’s for who has no credential, and nobody is asked', async () => {
+    const kim = await installation.newcomer('Kim')
+    const { data } = (await estimate(kim, 'm5.large')).body
+
+    expect(data).toMatchObject({ estimated_cost: 0.96, priced_at: '2026-01-19T00:00:00Z' })
+    expect(aws.asked).toEqual([])
+  })
+
+  it('is what AWS says to a credential of the caller, as of then; saved estimates stay as they were', async () => {
+    const kim = await withCredential('Kim')
+    const { data } = (await estimate(kim, 'm5.large')).body
+
+    expect(data).toMatchObject({
+      hourly_price: 0.0955,
+      estimated_cost: 0.955,
+      price_source: 'AWS Price List API',
+      priced_at: PUBLISHED,
+    })
+    expect(aws.asked.map(({ instanceType }) => instanceType)).toEqual(['m5.large'])
+    expect((await kim.get(path)).body.data).toEqual([data])
+  })
+
+  it('is the operator’s before all, without asking', async () => {
+    const kim = await withCredential('Kim')
+    const asked = aws.asked.length
+    const { data } = (await estimate(kim, 'm5.xlarge')).body
+
+    expect(data).toMatchObject({ estimated_cost: 1.5, price_source: 'our agreement' })
+    expect(aws.asked).toHaveLength(asked)
+  })
+
+  it('is none for what neither AWS nor a list knows, though AWS was asked', async () => {
+    const kim = await withCredential('Kim')
+    const asked = aws.asked.length
+    expect((await estimate(kim, 'm5.gigantic')).status).toBe(400)
+    expect(aws.asked).toHaveLength(asked + 1)
+  })
+})
+
+describe('saved estimates', () => {
+  it('are the same on every replica', async () => {
+    const kim = await installation.newcomer('Kim')
+    const made = (await estimate(kim, 't3.micro')).body.data
+    const there = kim.at(elsewhere)
+    const seen = await until(
+      () => there.get(path),
+      ({ body }) => body.data.length === 1,
+    )
+    expect(seen.body.data).toEqual([made])
+
+    const later = (await estimate(kim, 't3.small')).body.data
+    expect((await there.delete(`${path}/${later.id}`)).status).toBe(200) // whether it has arrived there or not
+    expect((await there.get(path)).body.data).toEqual([made])
+  })
+
+  it('are bounded: one more than allowed is refused, and one less makes room', async () => {
+    const kim = await installation.newcomer('Kim')
+    const key = { 'idempotency-key': crypto.randomUUID() }
+    const first = (await estimate(kim, 't3.micro', key)).body.data
+    for (const type of ['t3.small', 't3.medium']) expect((await estimate(kim, type)).status).toBe(201)
+
+    const refused = await estimate(kim, 't3.large')
+    expect(refused.status).toBe(409)
+    expect(refused.body).toEqual(failure('CONFLICT', expect.stringContaining('3')))
+    expect((await estimate(kim, 't3.micro', key)).body.data).toEqual(first)
+    await kim.delete(`${path}/${first.id}`)
+    expect((await estimate(kim, 't3.large')).status).toBe(201)
+  })
+})
+
+it('a price file with a mistake stops the start with one line that names it', async () => {
+  const wrong = `${file}.wrong`
+  await writeFile(wrong, '{provider: aws, source: us, date: 2026-11-01, currency: EUR, types: {}}\n')
+  const env = { SKYCLUST_PRICES: wrong, KUBECONFIG: installation.cluster.kubeconfig, SKYCLUST_PROVIDERS: 'aws' }
+  await using program = startProgram({ main: 'api/main.ts', env })
+  const { code } = await program.exited
+
+  expect(code).not.toBe(0)
+  expect(program.lines).toEqual([expect.stringContaining(`SKYCLUST_PRICES: ${wrong}: currency: `)])
+})
