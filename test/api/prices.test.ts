@@ -11,7 +11,7 @@ import { startProgram } from '../cluster/program.ts'
 import { failure } from '../contract/forms.ts'
 import { type Installation, startInstallation } from '../contract/installation.ts'
 import { type Person, until } from '../contract/rest.ts'
-import { makeWorkspace } from '../contract/rows/workspaces.ts'
+import { makeWorkspace } from '../contract/rows/team.ts'
 
 const path = '/api/v1/providers/aws/cost-estimates'
 const file = join(tmpdir(), `skyclust-prices-${crypto.randomUUID()}.yaml`)

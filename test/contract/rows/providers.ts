@@ -53,16 +53,16 @@ export function providerRows(installation: () => Installation): void {
 
     expect(answer.status).toBe(200)
     expect(answer.body).toEqual({ success: true, data: { providers: expect.any(Array) } })
-    expect(answer.body.data.providers).toContainEqual({ name: 'AWS', version: aText })
+    for (const name of ['AWS', 'GCP']) expect(answer.body.data.providers).toContainEqual({ name, version: aText })
     for (const provider of answer.body.data.providers) expect(provider).toEqual({ name: aText, version: aText })
   })
 
   it('GET providers/:name → 200 {name, version}, without regard to case; another → 404', async () => {
     const kim = await installation().newcomer('Kim')
-    for (const name of ['aws', 'AWS', 'Aws']) {
+    for (const name of ['aws', 'AWS', 'Aws', 'gcp', 'GCP', 'Gcp']) {
       const answer = await kim.get(`/api/v1/providers/${name}`)
       expect(answer.status).toBe(200)
-      expect(answer.body).toEqual({ success: true, data: { name: 'AWS', version: aText } })
+      expect(answer.body).toEqual({ success: true, data: { name: name.toUpperCase(), version: aText } })
     }
     for (const path of ['', '/regions', '/instances', '/instances/i-1', '/cost-estimates']) {
       const answer = await kim.get(`/api/v1/providers/azure${path}`)
@@ -78,6 +78,9 @@ export function providerRows(installation: () => Installation): void {
     expect(answer.status).toBe(200)
     expect(answer.body.data).toContainEqual({ name: 'us-east-1', display_name: 'US East (N. Virginia)' })
     expect(answer.headers.get('x-total-count')).toBe(String(answer.body.data.length))
+    const google = await kim.get('/api/v1/providers/gcp/regions')
+    expect(google.body.data).toContainEqual({ name: 'us-central1', display_name: aText })
+    for (const region of google.body.data) expect(region).toEqual({ name: aText, display_name: aText })
     const page = await kim.get('/api/v1/providers/aws/regions?limit=2&offset=1')
     expect(page.body.data).toEqual(answer.body.data.slice(1, 3))
     expect(page.headers.get('x-total-count')).toBe(answer.headers.get('x-total-count'))
@@ -259,6 +262,16 @@ export function costEstimateRows(installation: () => Installation): void {
         priced_at: aTime,
       },
     })
+  })
+
+  it('a GCP type alike', async () => {
+    const kim = await installation().newcomer('Kim')
+    const body = { instance_type: 'e2-standard-2', region: 'us-central1', duration_hours: 100 }
+    const answer = await kim.post('/api/v1/providers/GCP/cost-estimates', { body })
+
+    expect(answer.status).toBe(201)
+    expect(answer.body.data).toMatchObject({ ...body, id: anId, estimated_cost: 6.701142, currency: 'USD' })
+    expect(answer.body.data.price_source).toContain('Google Cloud')
   })
 
   it('costs are exact, for parts of an hour and for ten years', async () => {
