@@ -99,13 +99,13 @@ export async function faultProxy({ upstream, tls = {} }: FaultProxyOptions): Pro
       answer.writeHead(fault.answer, { 'content-type': 'application/json', ...fault.headers }).end(fault.body ?? '')
       return
     }
-    if (fault && 'reset' in fault && fault.reset === 'before') return reset(incoming)
+    if (fault && 'reset' in fault && fault.reset === 'before') return reset(incoming, fault)
     if (fault && 'delayMs' in fault) await delay(fault.delayMs)
     const upstreamAnswer = await ask(request, incoming, answer)
     request.status = upstreamAnswer.statusCode
     if (fault && 'reset' in fault && fault.reset === 'after') {
       await readAll(upstreamAnswer)
-      return reset(incoming)
+      return reset(incoming, fault)
     }
     await pass(upstreamAnswer, answer, fault)
   }
@@ -249,7 +249,8 @@ async function readAll(stream: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function reset(incoming: IncomingMessage): void {
+function reset(incoming: IncomingMessage, { told }: { readonly told?: () => void }): void {
+  told?.()
   incoming.socket.resetAndDestroy()
 }
 

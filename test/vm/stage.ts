@@ -25,6 +25,8 @@ export interface StageOptions {
   /** Default: only the simulated cloud. */
   readonly moto?: boolean
   readonly sim?: SimSettingsInput
+  /** Whether to start one. Default: true. */
+  readonly controller?: boolean
   /** For the controller, beside what it needs. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -39,6 +41,7 @@ export interface Stage extends AsyncDisposable {
   readonly controller: Program
   /** What a controller needs to be given. */
   readonly controllerEnv: Readonly<Record<string, string>>
+  readonly simUrl: URL
   /** Starts one more controller; resolves when it is ready. */
   startController(env?: Readonly<Record<string, string>>): Promise<Program>
   /** A namespace with a Credential in it that was accepted. */
@@ -69,12 +72,13 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     await once(server, 'listening')
     const moto = options.moto ? stack.use(await startMoto({ env: strict })) : undefined
 
+    const simUrl = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
     const account = serviceAccounts.controller
     const { directory } = cluster
     const controllerEnv = {
       KUBECONFIG: await processKubeconfig(cluster, { account, namespace: INSTALLATION_NAMESPACE, directory }),
       SKYCLUST_PROVIDERS: 'aws,sim',
-      SKYCLUST_SIM_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      SKYCLUST_SIM_URL: simUrl.origin,
       SKYCLUST_METRICS_PORT: '0',
       SKYCLUST_SYNC_INTERVAL: '2s',
       SKYCLUST_TOFU_EXECUTOR: 'process',
@@ -86,7 +90,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       await program.logged(({ msg }) => msg === 'ready', 60_000)
       return program
     }
-    let controller = await startController()
+    let controller = options.controller === false ? undefined : await startController()
 
     return {
       cluster,
@@ -94,9 +98,11 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       sim,
       moto,
       get controller() {
+        if (!controller) throw new Error('no controller was started')
         return controller
       },
       controllerEnv,
+      simUrl,
       async startController(env) {
         controller = await startController(env)
         return controller
