@@ -40,8 +40,10 @@ export function gcpProvider({ gcpEndpoint, timeoutMs }: GcpProviderOptions = {})
     listPrice: (identity, type, signal) => catalog.price(identityOf(identity), type, signal),
   }
 
-  function identityOf({ secret }: Identity) {
-    return secret === 'ambient' ? ambientIdentity() : keyIdentity({ key: keyIn(secret), connections })
+  function identityOf({ secret, gcp: { projectID } = {} }: Identity) {
+    return secret === 'ambient'
+      ? ambientIdentity({ ...(projectID && { projectID }) })
+      : keyIdentity({ key: keyIn(secret), connections })
   }
 
   function keyIn(secret: Readonly<Record<string, string>>) {
