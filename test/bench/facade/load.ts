@@ -17,6 +17,8 @@ export interface LoadResult {
   readonly requestsPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
+  /** Of one core: a generator that is near 1 measures itself. */
+  readonly generatorShare: number
 }
 
 export interface LoadOptions {
@@ -30,6 +32,7 @@ export interface LoadOptions {
 export async function load(target: Target, { connections, durationMs, rate }: LoadOptions): Promise<LoadResult> {
   const request = requestBytes(target)
   const startedAt = performance.now()
+  const cpuBefore = process.cpuUsage()
   const deadline = startedAt + durationMs
   const intervalMs = rate === undefined ? 0 : (connections / rate) * 1000
 
@@ -52,7 +55,9 @@ export async function load(target: Target, { connections, durationMs, rate }: Lo
   const all = latencies.flat().sort((one, other) => one - other)
   const seconds = (performance.now() - startedAt) / 1000
   const at = (share: number) => all[Math.min(all.length - 1, Math.floor(all.length * share))] ?? Number.NaN
-  return { requestsPerSecond: all.length / seconds, p50Ms: at(0.5), p99Ms: at(0.99) }
+  const { user, system } = process.cpuUsage(cpuBefore)
+  const generatorShare = (user + system) / 1e6 / seconds
+  return { requestsPerSecond: all.length / seconds, p50Ms: at(0.5), p99Ms: at(0.99), generatorShare }
 }
 
 /** The body of one answer. */
