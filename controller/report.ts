@@ -101,7 +101,8 @@ function paused({ metadata }: KubeObject): ConditionChange {
   return { type: 'Paused', status: 'True', reason: 'Paused', message, observedGeneration: metadata.generation }
 }
 
-function conditionsOf<T extends Reported>(
+/** All conditions of an object of which this is to be said. */
+export function conditionsOf<T extends Reported>(
   { metadata, status }: T,
   { readiness, passing = {} }: Report<NonNullable<T['status']>>,
   now: Date,

@@ -43,6 +43,8 @@ export interface ControlPlaneOptions {
   /** The apiserver's port; left out, or taken when it comes to it, the system chooses one. */
   readonly port?: number
   readonly extraApiserverArgs?: readonly string[]
+  /** Beside the usual ones, which are those that SkyClust itself counts on. */
+  readonly extraControllers?: readonly string[]
   readonly signal?: AbortSignal
 }
 
@@ -177,7 +179,7 @@ async function controllerManagerService(
   keys: ControlPlaneKeys,
   server: URL,
 ): Promise<Service | undefined> {
-  const { directory, logDirectory, controllerManager } = options
+  const { directory, logDirectory, controllerManager, extraControllers = [] } = options
   if (controllerManager === undefined) return undefined
   const answers = asker(keys, server)
   const kubeconfig = join(directory, 'controller-manager.kubeconfig')
@@ -185,7 +187,7 @@ async function controllerManagerService(
   await writeKubeconfig(kubeconfig, { server, certificateAuthority, user: keys.controllerManager })
   const args = [
     `--kubeconfig=${kubeconfig}`,
-    `--controllers=${controllers.join(',')}`,
+    `--controllers=${[...controllers, ...extraControllers].join(',')}`,
     '--leader-elect=false',
     '--use-service-account-credentials=true',
     `--service-account-private-key-file=${keys.files.serviceAccountKey}`,

@@ -86,7 +86,7 @@ function accountWithBindings(name: ProcessAccount, namespace: string, roles: rea
 }
 
 /** All documents of all YAML files in a folder; none where there is no such folder. */
-async function documentsIn(folder: string): Promise<Manifest[]> {
+export async function documentsIn(folder: string): Promise<Manifest[]> {
   const there = await access(folder).then(
     () => true,
     () => false,

@@ -5,10 +5,9 @@
  * envelope all the same, and told to `onMalformed`; `close` takes no new connection, lets every request finish
  * within the time it is given, and tells keep-alive clients to go.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { listening } from '../../config/listening.ts'
 import { type Message, refused } from '../language/messages.ts'
 import type { Locale } from '../language/negotiation.ts'
 import { type ErrorCode, errorCodes } from './api-error.ts'
@@ -81,10 +80,7 @@ export async function httpServer(app: { readonly fetch: ApiFetch }, options: Htt
     )
   }
 
-  await listening(server, {
-    ...{ host: options.host, port: options.port },
-    variables: { host: 'SKYCLUST_API_HOST', port: 'SKYCLUST_API_PORT' },
-  })
+  await listen(server, options)
   const { port } = server.address() as AddressInfo
   const host = options.host.includes(':') ? `[${options.host}]` : options.host
   return {
@@ -115,4 +111,14 @@ function errorBody(code: ErrorCode, said: Message, locale: Locale): string {
 /** What `@hono/node-server` throws for a target or a `Host` that makes no URL. */
 function isRequestError(error: unknown): boolean {
   return error instanceof Error && error.name === 'RequestError'
+}
+
+function listen(server: Server, { host, port }: HttpServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
 }

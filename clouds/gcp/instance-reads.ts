@@ -97,9 +97,8 @@ export function instanceReads(options: InstanceReadsOptions): InstanceReads {
     if (!isInstanceId(id)) return undefined
     const end = await unlessNotFound(endOf(rest, id, signal))
     if (!end) return undefined
-    const { operation, words, launchFailure } = end
-    const gone = goneInstance(operation, words)
-    return gone.region === region ? { ...gone, ...(launchFailure && { launchFailure }) } : undefined
+    const gone = goneInstance(end.operation, end.words)
+    return gone.region === region ? gone : undefined
   }
 
   return { listPage, described, get, zoneOf, note }

@@ -1,5 +1,4 @@
-import { type Identity, type Provider, requiredKeys } from '../provider.ts'
-import { billingCatalog } from './billing-catalog.ts'
+import { type Provider, requiredKeys } from '../provider.ts'
 import { gcpConnections } from './connections.ts'
 import { gcpCloud } from './gcp-cloud.ts'
 import { ambientIdentity, keyIdentity } from './identity.ts'
@@ -15,7 +14,6 @@ export interface GcpProviderOptions {
 /** Google Cloud: service account keys, or the identity that the process itself has (workload identity included). */
 export function gcpProvider({ gcpEndpoint, timeoutMs }: GcpProviderOptions = {}): Provider {
   const connections = gcpConnections(gcpEndpoint)
-  const catalog = billingCatalog({ connections })
   return {
     name: 'gcp',
     displayName: 'GCP',
@@ -27,23 +25,15 @@ export function gcpProvider({ gcpEndpoint, timeoutMs }: GcpProviderOptions = {})
       { name: 'service_account_key', required: true, secretKey: 'service_account_key' },
       { name: 'region', required: false, specPath: ['region'] },
     ],
-    connect(identity, region) {
-      const { projectID } = identity.gcp ?? {}
+    connect({ secret, gcp: { projectID } = {} }, region) {
       return gcpCloud({
-        identity: identityOf(identity),
+        identity: secret === 'ambient' ? ambientIdentity() : keyIdentity({ key: keyIn(secret), connections }),
         region,
         connections,
         ...(projectID && { projectID }),
         ...(timeoutMs !== undefined && { timeoutMs }),
       })
     },
-    listPrice: (identity, type, signal) => catalog.price(identityOf(identity), type, signal),
-  }
-
-  function identityOf({ secret, gcp: { projectID } = {} }: Identity) {
-    return secret === 'ambient'
-      ? ambientIdentity({ ...(projectID && { projectID }) })
-      : keyIdentity({ key: keyIn(secret), connections })
   }
 
   function keyIn(secret: Readonly<Record<string, string>>) {

@@ -183,7 +183,7 @@ export function carryOut(options: CarryOutOptions) {
   }
 
   async function rescue(run: TofuRun, phase: RunPhase, stack: Stack): Promise<boolean> {
-    const left = phase === 'apply' ? await executor.leftState(run, phase) : undefined
+    const left = await executor.leftState(run, phase)
     if (left === undefined) return false
     const { lock } = await states.head(stack)
     const claim = { run: run.metadata.uid, phase }

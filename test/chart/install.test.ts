@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
+import { kinds } from '../../crds/kinds.ts'
 import { startCluster, type TestCluster } from '../cluster/cluster.ts'
 import { chart, documentsOf, type Helm, helmFor, type Manifest, render } from './helm.ts'
 import { matrix } from './matrix.ts'
@@ -163,6 +164,6 @@ describe('a release', () => {
   it('is packaged with its definitions', async () => {
     await helm(['package', chart, '--destination', cluster.directory])
     const packaged = await helm(['template', 'skyclust', join(cluster.directory, 'skyclust-0.1.0.tgz')])
-    expect(documentsOf(packaged).filter(({ kind }) => kind === 'CustomResourceDefinition')).toHaveLength(6)
+    expect(documentsOf(packaged).filter(({ kind }) => kind === 'CustomResourceDefinition')).toHaveLength(kinds.length)
   })
 })

@@ -47,6 +47,7 @@ export const matrix = {
         SKYCLUST_USER_RATE: 100,
       },
       admin: { email: 'admin@example.com' },
+      prices: { provider: 'aws', date: '2026-11-01', types: { 'm5.large': { 'us-east-1': 0.081 } } },
       oidc: {
         'corp-sso': {
           issuer: 'https://login.example.com',

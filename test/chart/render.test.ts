@@ -128,25 +128,6 @@ describe('the settings', () => {
     }
   })
 
-  it('have all that the programs know, but for what the chart itself decides', async () => {
-    const { default: schema } = await import('../../charts/skyclust/values.schema.json', { with: { type: 'json' } })
-    const manifests = await render(helm, { api: { admin: { email: 'admin@example.com' } } })
-    const offered = {
-      'skyclust-controller': Object.keys(schema.properties.controller.properties.settings.properties),
-      'skyclust-api': Object.keys(schema.properties.api.properties.settings.properties),
-    }
-    // A run as a child of the controller's own pod is isolated from nothing, and a read-only pod has no place for files.
-    const notInCluster = /^SKYCLUST_(TOFU|TOFU_WORK_DIR|TOFU_PLUGIN_CACHE|AUDIT_LOG|AUDIT_ROTATE_MIB|AUDIT_KEEP)$/
-    for (const name of deployments) {
-      const known = Object.values(programs[name] as Settings).flatMap((one) =>
-        one.kind === 'setting' ? [one.variable] : [],
-      )
-      const decided = Object.keys(environmentOf(manifests, name))
-      const rest = known.filter((variable) => !decided.includes(variable) && !notInCluster.test(variable))
-      expect(offered[name].sort()).toEqual(rest.sort())
-    }
-  })
-
   it('of one process win over those of both', async () => {
     const values = { settings: { SKYCLUST_LOG_LEVEL: 'warn' }, api: { settings: { SKYCLUST_LOG_LEVEL: 'debug' } } }
     const manifests = await render(helm, values)

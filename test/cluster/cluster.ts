@@ -48,6 +48,8 @@ export interface StartClusterOptions {
   /** Namespace deletion, garbage collection, Jobs, service accounts. Default: true; without it the start is about a second faster. */
   readonly controllerManager?: boolean
   readonly extraApiserverArgs?: readonly string[]
+  /** Of the controller manager, beside the usual ones: `deployment-controller`. */
+  readonly extraControllers?: readonly string[]
 }
 
 const PREFIX = 'skyclust-cluster-'
@@ -69,6 +71,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
     ...(controllerManager === undefined ? {} : { controllerManager }),
     fsync: false,
     ...(options.extraApiserverArgs === undefined ? {} : { extraApiserverArgs: options.extraApiserverArgs }),
+    ...(options.extraControllers === undefined ? {} : { extraControllers: options.extraControllers }),
   })
   return testCluster({ controlPlane, directory, kubectl })
 }

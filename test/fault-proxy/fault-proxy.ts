@@ -81,13 +81,12 @@ export async function faultProxy({ upstream, tls = {} }: FaultProxyOptions): Pro
 
   async function serve(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
     const url = new URL(incoming.url ?? '/', 'http://proxy')
-    const body = await readAll(incoming)
     const request: ProxiedRequest = {
       method: incoming.method ?? 'GET',
       path: url.pathname,
       query: url.searchParams,
       headers: incoming.headers,
-      body: body.toString('utf8'),
+      body: await readAll(incoming),
       status: undefined,
     }
     requests.push(request)
@@ -100,13 +99,13 @@ export async function faultProxy({ upstream, tls = {} }: FaultProxyOptions): Pro
       answer.writeHead(fault.answer, { 'content-type': 'application/json', ...fault.headers }).end(fault.body ?? '')
       return
     }
-    if (fault && 'reset' in fault && fault.reset === 'before') return reset(incoming, fault)
+    if (fault && 'reset' in fault && fault.reset === 'before') return reset(incoming)
     if (fault && 'delayMs' in fault) await delay(fault.delayMs)
-    const upstreamAnswer = await ask(request, { incoming, body, answer })
+    const upstreamAnswer = await ask(request, incoming, answer)
     request.status = upstreamAnswer.statusCode
     if (fault && 'reset' in fault && fault.reset === 'after') {
       await readAll(upstreamAnswer)
-      return reset(incoming, fault)
+      return reset(incoming)
     }
     await pass(upstreamAnswer, answer, fault)
   }
@@ -125,10 +124,7 @@ export async function faultProxy({ upstream, tls = {} }: FaultProxyOptions): Pro
     return undefined
   }
 
-  function ask(
-    request: ProxiedRequest,
-    { incoming, body, answer }: { incoming: IncomingMessage; body: Buffer; answer: ServerResponse },
-  ): Promise<IncomingMessage> {
+  function ask(request: ProxiedRequest, incoming: IncomingMessage, answer: ServerResponse): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const headers: Record<string, string | string[] | undefined> = {}
       for (const [name, value] of Object.entries(incoming.headers)) if (!HOP_BY_HOP.has(name)) headers[name] = value
@@ -138,7 +134,7 @@ export async function faultProxy({ upstream, tls = {} }: FaultProxyOptions): Pro
       )
       outgoing.once('error', reject)
       answer.once('close', () => outgoing.destroy()) // a client that left: the server should know
-      outgoing.end(body)
+      outgoing.end(request.body)
     })
   }
 
@@ -247,14 +243,13 @@ export async function faultProxy({ upstream, tls = {} }: FaultProxyOptions): Pro
   }
 }
 
-async function readAll(stream: IncomingMessage): Promise<Buffer> {
+async function readAll(stream: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk)
-  return Buffer.concat(chunks)
+  return Buffer.concat(chunks).toString('utf8')
 }
 
-function reset(incoming: IncomingMessage, { told }: { readonly told?: () => void }): void {
-  told?.()
+function reset(incoming: IncomingMessage): void {
   incoming.socket.resetAndDestroy()
 }
 

@@ -1,6 +1,7 @@
 {{/*
 The pod of one process, under the restricted Pod Security Standard. Given: root, name, values (of the process), main, ports (name, containerPort),
-env (YAML of entries that the chart decides).
+env (YAML of entries that the chart decides), config (optional: a ConfigMap, at /etc/skyclust; its text, of which a change
+rolls the pods).
 */}}
 {{- define "skyclust.podTemplate" -}}
 {{- $root := .root -}}
@@ -11,6 +12,9 @@ metadata:
     {{- with .values.podLabels }}{{ toYaml . | nindent 4 }}{{ end }}
   annotations:
     kubectl.kubernetes.io/default-container: {{ .container }}
+    {{- with .config }}
+    checksum/config: {{ sha256sum .text }}
+    {{- end }}
     {{- with .values.podAnnotations }}{{ toYaml . | nindent 4 }}{{ end }}
 spec:
   serviceAccountName: {{ .name }}
@@ -82,9 +86,16 @@ spec:
       resources: {{ toYaml .values.resources | nindent 8 }}
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
+        {{- with .config }}
+        - {name: config, mountPath: /etc/skyclust, readOnly: true}
+        {{- end }}
   volumes:
     - name: tmp
       emptyDir: {sizeLimit: 64Mi}
+    {{- with .config }}
+    - name: config
+      configMap: {name: {{ .name }}}
+    {{- end }}
 {{- end }}
 
 {{/* Entries of `env` from a map of settings, sorted. */}}

@@ -8,8 +8,7 @@ const without = [/\/watch$/, /\/output$/, /\/auth\/logout$/, /\/auth\/sessions/]
 
 let installation: Installation
 beforeAll(async () => {
-  // The simulated cloud alone: one that cannot be reached is a 502, and rightly so.
-  installation = await startInstallation({ env: { SKYCLUST_LOCALE: 'en', SKYCLUST_PROVIDERS: 'sim' } })
+  installation = await startInstallation({ env: { SKYCLUST_LOCALE: 'en' } })
 })
 afterAll(() => installation[Symbol.asyncDispose]())
 
@@ -33,11 +32,11 @@ describe('the facade under a fuzzer of its own document', () => {
         budgetSeconds,
         seed: 20_250_101,
         without: not,
-        answerWithinSeconds: 45,
+        answerWithinSeconds: 15,
       })
 
       expect(report.found, report.text).toBe(false)
-      expect(report.requests).toBeGreaterThan(50) // how many they are says more of the machine
+      expect(report.requests).toBeGreaterThan(300)
       expect((await person.get('/api/v1/users/me')).status).toBe(200)
       expect(installation.facades.flatMap(({ records }) => records).filter(({ level }) => Number(level) >= 50)).toEqual(
         [],
