@@ -1,22 +1,29 @@
 /**
- * Where a price comes from, seen on the processes: the operator's file, AWS's own price list (a stand-in for it), and the list
- * that comes along; and what two replicas tell of the same estimates.
+ * What the facade asks of clouds, seen on the processes. Instances: of EC2 (moto's) and Compute Engine (the server in
+ * test/gce/), in one shape. Prices: the operator's file, AWS's own price list (a stand-in for it), and the list that comes along;
+ * and what two replicas tell of the same estimates.
  */
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { InstanceSpec } from '../../clouds/cloud.ts'
+import { providers } from '../../clouds/providers.ts'
 import { type PriceListServer, PUBLISHED, priceListServer } from '../clouds/price-list-server.ts'
+import { type Moto, startMoto } from '../cluster/moto.ts'
 import { startProgram } from '../cluster/program.ts'
-import { failure } from '../contract/forms.ts'
+import { aText, aTime, failure } from '../contract/forms.ts'
 import { type Installation, startInstallation } from '../contract/installation.ts'
 import { type Person, until } from '../contract/rest.ts'
 import { makeWorkspace } from '../contract/rows/team.ts'
+import { type Gce, startGce } from '../gce/gce-server.ts'
 
 const path = '/api/v1/providers/aws/cost-estimates'
 const file = join(tmpdir(), `skyclust-prices-${crypto.randomUUID()}.yaml`)
 
 let aws: PriceListServer
+let moto: Moto
+let gce: Gce
 let installation: Installation
 let elsewhere = ''
 
@@ -28,32 +35,38 @@ beforeAll(async () => {
   aws = await priceListServer({
     prices: { 'm5.large/us-east-1': '0.0955000000', 'm5.xlarge/us-east-1': '0.1910000000' },
   })
+  ;[moto, gce] = await Promise.all([startMoto(), startGce()])
+  vi.stubEnv('AWS_ENDPOINT_URL', moto.url)
   installation = await startInstallation({
     replicas: 2,
     env: {
       SKYCLUST_PRICES: file,
       SKYCLUST_ESTIMATES_PER_USER: '3',
+      AWS_ENDPOINT_URL: moto.url,
       AWS_ENDPOINT_URL_PRICING: aws.url,
-      AWS_ENDPOINT_URL_STS: aws.url,
+      SKYCLUST_GCP_ENDPOINT: gce.url,
     },
   })
   elsewhere = installation.urls[1] ?? ''
 })
 afterAll(async () => {
   await installation?.[Symbol.asyncDispose]()
-  await aws?.[Symbol.asyncDispose]()
+  await Promise.all([aws?.[Symbol.asyncDispose](), moto?.stop(), gce?.stop()])
+  vi.unstubAllEnvs()
 })
 
 const estimate = (who: Pick<Person, 'post'>, instance_type: string, headers = {}) =>
   who.post(path, { body: { instance_type, region: 'us-east-1', duration_hours: 10 }, headers })
 
-async function withCredential(name: string): Promise<Person> {
+const awsKeys = { access_key: 'AKIDEXAMPLE', secret_key: 'a-secret' }
+
+async function withCredential(
+  name: string,
+  provider = 'aws',
+  credentials: object = { ...awsKeys, region: 'us-east-1' },
+): Promise<Person> {
   const person = await installation.newcomer(name)
-  const body = {
-    workspace_id: await makeWorkspace(person),
-    provider: 'aws',
-    credentials: { access_key: 'AKIDEXAMPLE', secret_key: 'a-secret', region: 'us-east-1' },
-  }
+  const body = { workspace_id: await makeWorkspace(person), provider, credentials }
   expect((await person.post('/api/v1/credentials', { body })).status).toBe(201)
   await expect.poll(() => mayBeRead(body.workspace_id), { timeout: 60_000 }).toBe(true)
   return person
@@ -72,6 +85,61 @@ async function mayBeRead(workspaceId: string): Promise<boolean> {
     ({ metadata }) => metadata.namespace === name && metadata.name.startsWith('skyclust-credential-'),
   )
 }
+
+describe('instances of a cloud, whoever made them', () => {
+  const clouds = () => providers({ enabled: ['aws', 'gcp'], gcpEndpoint: gce.url })
+  const key = () => ({ service_account_key: gce.accounts.keyFile() })
+
+  const instanceOf = (type: string, region: string) => ({
+    id: aText,
+    name: expect.any(String),
+    status: expect.stringMatching(/^(pending|running)$/),
+    type,
+    region,
+    public_ip: expect.any(String),
+    private_ip: aText,
+    created_at: aTime,
+  })
+
+  const rows: readonly {
+    readonly name: 'AWS' | 'GCP'
+    readonly region: string
+    readonly secret: () => Record<string, string>
+    readonly spec: Pick<InstanceSpec, 'instanceType' | 'image'>
+    readonly unknown: string
+  }[] = [
+    {
+      name: 'AWS',
+      region: 'us-east-1',
+      secret: () => awsKeys,
+      spec: { instanceType: 't3.micro', image: 'ami-12c6146b' },
+      unknown: 'i-0123456789abcdef0',
+    },
+    {
+      name: 'GCP',
+      region: 'us-central1',
+      secret: key,
+      spec: { instanceType: 'e2-micro', image: 'debian-cloud/debian-12' },
+      unknown: '1234567890123456789',
+    },
+  ]
+
+  it.each(rows)('of $name, in the one shape', async ({ name, region, secret, spec, unknown }) => {
+    const provider = name.toLowerCase()
+    const cloud = clouds().named(name)?.connect({ secret: secret() }, region)
+    const made = await cloud?.create({ ...spec, token: 'elsewhere-1', tags: {}, marketType: 'OnDemand' })
+    const kim = await withCredential('Kim', provider, { ...secret(), region })
+    const answer = await kim.get(`/api/v1/providers/${name}/instances`)
+
+    expect(answer.status).toBe(200)
+    expect(answer.body.data).toEqual([instanceOf(spec.instanceType, region)])
+    expect(answer.body.data[0].id).toBe(made?.id)
+    const one = await kim.get(`/api/v1/providers/${provider}/instances/${made?.id}`)
+    expect(one.body.data).toEqual(instanceOf(spec.instanceType, region))
+    expect((await kim.get(`/api/v1/providers/${provider}/instances/${unknown}`)).status).toBe(404)
+    expect((await kim.get(`/api/v1/providers/${provider}/instances/no such id`)).status).toBe(404)
+  })
+})
 
 describe('the price of an estimate', () => {
   it('is the shipped list’s for who has no credential, and nobody is asked', async () => {
