@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Registry } from 'prom-client'
+import { listening } from '../config/listening.ts'
 
 export interface ProbesOptions {
   readonly host: string
@@ -34,9 +35,9 @@ export async function probes({ host, port, registry, missing }: ProbesOptions): 
   )
 
   const server = createServer(getRequestListener(app.fetch))
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, resolve)
+  await listening(server, {
+    ...{ host, port },
+    variables: { host: 'SKYCLUST_METRICS_HOST', port: 'SKYCLUST_METRICS_PORT' },
   })
   return {
     url: `http://${host}:${(server.address() as AddressInfo).port}`,

@@ -1,3 +1,5 @@
+import type { ErrorClass } from './error-classes.ts'
+
 /**
  * What a cloud can do, in the field's words. A provider's folder maps its SDK to this and nothing else:
  * no retries (each attempt of a create begins with a lookup, and only the caller can do that), no caches,
@@ -152,6 +154,15 @@ export interface Instance {
   /** The token of the create that made it; "" when the cloud does not say. */
   readonly token: string
   readonly marketType: 'OnDemand' | 'Spot'
+  /** Of a terminated one that never ran: why its launch failed, where the cloud says so only afterwards. */
+  readonly launchFailure?: LaunchFailure
+}
+
+export interface LaunchFailure {
+  readonly class: ErrorClass
+  /** The cloud's words. */
+  readonly message: string
+  readonly remedy: string
 }
 
 /** What a create asks for. Empty and absent fields leave the choice to the cloud. */

@@ -4,6 +4,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
+import { listening } from '../config/listening.ts'
 
 export interface HealthServerOptions {
   readonly host: string
@@ -37,9 +38,9 @@ export async function healthServer({ host, port, registry, missing }: HealthServ
         return answer(404, 'text/plain', 'There are /healthz, /readyz and /metrics here.\n')
     }
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, resolve)
+  await listening(server, {
+    ...{ host, port },
+    variables: { host: 'SKYCLUST_METRICS_HOST', port: 'SKYCLUST_METRICS_PORT' },
   })
   return {
     port: (server.address() as AddressInfo).port,

@@ -187,6 +187,11 @@ const intent = z
     token: z.string().max(64).describe('Idempotency key of the create: the same for each attempt at one incarnation.'),
     incarnation: z.int().min(0).describe('Which of the instances of this VM it would make.'),
     attempt: z.int().min(1).describe('How many times the create has been sent.'),
+    zone: z
+      .string()
+      .max(63)
+      .optional()
+      .describe('The zone that was chosen for it; left out where the provider chooses.'),
     firstStartedAt: time.describe('When it was first sent.'),
     startedAt: time.describe('When it was last sent.'),
     endedAt: time.optional().describe('When the last attempt ended without its outcome being known.'),

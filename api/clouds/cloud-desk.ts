@@ -7,6 +7,7 @@
  */
 import type { Cloud, Instance } from '../../clouds/cloud.ts'
 import { type CloudError, isCloudError } from '../../clouds/cloud-error.ts'
+import { errorClasses } from '../../clouds/error-classes.ts'
 import type { Provider } from '../../clouds/provider.ts'
 import type { Providers } from '../../clouds/providers.ts'
 import type { Credential } from '../../crds/credential.ts'
@@ -126,10 +127,15 @@ function oldestFirst(one: Instance, other: Instance): number {
 
 /** The caller asked well: that the cloud rejects a key, or fails, is the gateway's. Only when to ask again is told apart. */
 function cloudRefusal(asked: string, error: CloudError): ApiError {
-  const said = refused.cloudSays(asked, error.message)
+  const isForPeople = errorClasses[error.class].stalled || error.remedy !== errorClasses[error.class].remedy
+  const said = refused.cloudSays(asked, isForPeople ? `${sentence(error.message)} ${error.remedy}` : error.message)
   return error.class === 'throttled'
     ? new ApiError('SERVICE_UNAVAILABLE', said, { retryAfterSeconds: THROTTLED_SECONDS, cause: error })
     : new ApiError('BAD_GATEWAY', said, { cause: error })
+}
+
+function sentence(words: string): string {
+  return /[.!?]$/.test(words) ? words : `${words}.`
 }
 
 function regionNeeded(credential: string): ApiError {

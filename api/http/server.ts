@@ -5,9 +5,10 @@
  * envelope all the same, and told to `onMalformed`; `close` takes no new connection, lets every request finish
  * within the time it is given, and tells keep-alive clients to go.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
+import { listening } from '../../config/listening.ts'
 import { type Message, refused } from '../language/messages.ts'
 import type { Locale } from '../language/negotiation.ts'
 import { type ErrorCode, errorCodes } from './api-error.ts'
@@ -80,7 +81,10 @@ export async function httpServer(app: { readonly fetch: ApiFetch }, options: Htt
     )
   }
 
-  await listen(server, options)
+  await listening(server, {
+    ...{ host: options.host, port: options.port },
+    variables: { host: 'SKYCLUST_API_HOST', port: 'SKYCLUST_API_PORT' },
+  })
   const { port } = server.address() as AddressInfo
   const host = options.host.includes(':') ? `[${options.host}]` : options.host
   return {
@@ -111,14 +115,4 @@ function errorBody(code: ErrorCode, said: Message, locale: Locale): string {
 /** What `@hono/node-server` throws for a target or a `Host` that makes no URL. */
 function isRequestError(error: unknown): boolean {
   return error instanceof Error && error.name === 'RequestError'
-}
-
-function listen(server: Server, { host, port }: HttpServerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
 }

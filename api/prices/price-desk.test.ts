@@ -93,6 +93,15 @@ describe('the price desk', () => {
     expect(asked).toEqual(['bad', 'good', 'bad'])
   })
 
+  it('asks again soon when the cloud’s list is still being read', async () => {
+    let isRead = false
+    const notReady = () => Promise.reject(new CloudError('wait', { class: 'notReady', action: 'skus.list' }))
+    const { price } = desk(() => (isRead ? Promise.resolve(said) : notReady()))
+    expect((await price(['one']))?.source).toBe('shipped')
+    isRead = true
+    expect(await price(['one'])).toEqual(said)
+  })
+
   it('tries three credentials and no more', async () => {
     const { price, asked } = desk(forbidden)
     await price(['a', 'b', 'c', 'd'])

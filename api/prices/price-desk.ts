@@ -6,6 +6,7 @@
  * the same type, at most {@link ASKED_AT_ONCE} at a time, not again within a day (an hour, when the cloud named no price), and a
  * Credential that was refused is left alone for an hour. However it fails, the list answers.
  */
+import { isCloudError } from '../../clouds/cloud-error.ts'
 import type { PriceCatalogue } from '../../clouds/prices/catalogue.ts'
 import type { Price, PricedType } from '../../clouds/prices/price.ts'
 import type { Provider } from '../../clouds/provider.ts'
@@ -76,7 +77,8 @@ export function priceDesk({ catalogue, identityOf, asksClouds, now = Date.now }:
         if (price === undefined) leaveAlone(keyOf(type))
         else catalogue.learn(type, price)
         return
-      } catch {
+      } catch (error) {
+        if (isCloudError(error) && error.class === 'notReady') return // it is under way, and known the next time
         leaveAlone(credential.metadata.uid)
         if (signal.aborted) return
       }

@@ -115,8 +115,15 @@ function ownTokenUri({ tokenUri }: ServiceAccountKey, origin: string): string | 
   return tokenUri !== undefined && new URL(tokenUri).origin === origin ? tokenUri : undefined
 }
 
+export interface AmbientIdentityOptions {
+  /** The project to work in; left out, it is looked for as well. */
+  readonly projectID?: string
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
 /** What the process finds by itself; looked for when it is first needed, which also loads what looks. */
-export function ambientIdentity(now: () => number = Date.now): GcpIdentity {
+export function ambientIdentity({ projectID, now = Date.now }: AmbientIdentityOptions = {}): GcpIdentity {
   let auth: Promise<GoogleAuth> | undefined
   const token = remembered(async () => {
     const client = await ask(async (found) => found.getClient())
@@ -128,7 +135,9 @@ export function ambientIdentity(now: () => number = Date.now): GcpIdentity {
   }, now)
 
   async function ask<T>(question: (auth: GoogleAuth) => Promise<T>): Promise<T> {
-    auth ??= import('google-auth-library').then((library) => new library.GoogleAuth({ scopes: CLOUD_PLATFORM_SCOPE }))
+    auth ??= import('google-auth-library').then(
+      (library) => new library.GoogleAuth({ scopes: CLOUD_PLATFORM_SCOPE, ...(projectID && { projectId: projectID }) }),
+    )
     try {
       return await question(await auth)
     } catch (error) {
@@ -140,7 +149,7 @@ export function ambientIdentity(now: () => number = Date.now): GcpIdentity {
   return {
     email: (signal) =>
       heeding(
-        ask(async (found) => (await found.getCredentials()).client_email ?? ''),
+        ask(async (found) => (await found.getCredentials()).client_email || 'the identity of the process'),
         signal,
       ),
     projectID: (signal) =>

@@ -97,8 +97,9 @@ export function instanceReads(options: InstanceReadsOptions): InstanceReads {
     if (!isInstanceId(id)) return undefined
     const end = await unlessNotFound(endOf(rest, id, signal))
     if (!end) return undefined
-    const gone = goneInstance(end.operation, end.words)
-    return gone.region === region ? gone : undefined
+    const { operation, words, launchFailure } = end
+    const gone = goneInstance(operation, words)
+    return gone.region === region ? { ...gone, ...(launchFailure && { launchFailure }) } : undefined
   }
 
   return { listPage, described, get, zoneOf, note }

@@ -4,6 +4,7 @@
  *
  * @see https://cloud.google.com/compute/docs/api/how-tos/api-requests-responses#handling_api_responses
  */
+import type { LaunchFailure } from '../cloud.ts'
 import { isCloudError } from '../cloud-error.ts'
 import { sleepMs } from '../sleep.ts'
 import { type GceAggregatedList, type GceOperation, nameIn } from './compute-types.ts'
@@ -64,12 +65,16 @@ async function waited(
   }
 }
 
-/** What ended an instance that is not there any more, in words; `undefined` when no operation says so. */
-export async function endOf(
-  rest: ComputeRest,
-  instanceId: string,
-  signal?: AbortSignal,
-): Promise<{ readonly operation: GceOperation; readonly words: string } | undefined> {
+/** What ended an instance that is not there any more. */
+export interface End {
+  readonly operation: GceOperation
+  readonly words: string
+  /** It never ran. */
+  readonly launchFailure?: LaunchFailure
+}
+
+/** `undefined` when no operation says how it ended. */
+export async function endOf(rest: ComputeRest, instanceId: string, signal?: AbortSignal): Promise<End | undefined> {
   const query = { filter: idFilter('targetId', instanceId), maxResults: '100' }
   const path = '/aggregated/operations'
   const { items = {} } = await rest.call<GceAggregatedList<'operations', GceOperation>>(
@@ -80,19 +85,21 @@ export async function endOf(
     .flatMap(({ operations = [] }) => operations)
     .filter(({ targetId, status }) => targetId === instanceId && status === 'DONE')
   for (const operation of operations.sort(latestFirst)) {
-    const words = endingWords(operation)
-    if (words !== undefined) return { operation, words }
+    const end = endIn(operation)
+    if (end) return { operation, ...end }
   }
   return undefined
 }
 
-function endingWords(operation: GceOperation): string | undefined {
-  const { operationType, user } = operation
-  const failed = operation.error?.errors?.[0]
-  if (operationType === 'insert' && failed) return `it could not be launched: ${failed.message || failed.code}`
-  if (failed) return undefined
-  if (operationType === 'compute.instances.preempted') return 'Google took the Spot instance back'
-  return operationType === 'delete' ? `it was deleted${user ? ` by ${user}` : ''}` : undefined
+function endIn(operation: GceOperation): Omit<End, 'operation'> | undefined {
+  const { operationType, user, error } = operation
+  if (error?.errors?.length) {
+    if (operationType !== 'insert') return undefined
+    const { class: errorClass, message, remedy } = operationFailure(operation, 'instances.insert')
+    return { words: `it could not be launched: ${message}`, launchFailure: { class: errorClass, message, remedy } }
+  }
+  if (operationType === 'compute.instances.preempted') return { words: 'Google took the Spot instance back' }
+  return operationType === 'delete' ? { words: `it was deleted${user ? ` by ${user}` : ''}` } : undefined
 }
 
 function latestFirst(one: GceOperation, other: GceOperation): number {

@@ -1,4 +1,5 @@
-import { type Provider, requiredKeys } from '../provider.ts'
+import { type Identity, type Provider, requiredKeys } from '../provider.ts'
+import { billingCatalog } from './billing-catalog.ts'
 import { gcpConnections } from './connections.ts'
 import { gcpCloud } from './gcp-cloud.ts'
 import { ambientIdentity, keyIdentity } from './identity.ts'
@@ -14,6 +15,7 @@ export interface GcpProviderOptions {
 /** Google Cloud: service account keys, or the identity that the process itself has (workload identity included). */
 export function gcpProvider({ gcpEndpoint, timeoutMs }: GcpProviderOptions = {}): Provider {
   const connections = gcpConnections(gcpEndpoint)
+  const catalog = billingCatalog({ connections })
   return {
     name: 'gcp',
     displayName: 'GCP',
@@ -25,15 +27,23 @@ export function gcpProvider({ gcpEndpoint, timeoutMs }: GcpProviderOptions = {})
       { name: 'service_account_key', required: true, secretKey: 'service_account_key' },
       { name: 'region', required: false, specPath: ['region'] },
     ],
-    connect({ secret, gcp: { projectID } = {} }, region) {
+    connect(identity, region) {
+      const { projectID } = identity.gcp ?? {}
       return gcpCloud({
-        identity: secret === 'ambient' ? ambientIdentity() : keyIdentity({ key: keyIn(secret), connections }),
+        identity: identityOf(identity),
         region,
         connections,
         ...(projectID && { projectID }),
         ...(timeoutMs !== undefined && { timeoutMs }),
       })
     },
+    listPrice: (identity, type, signal) => catalog.price(identityOf(identity), type, signal),
+  }
+
+  function identityOf({ secret, gcp: { projectID } = {} }: Identity) {
+    return secret === 'ambient'
+      ? ambientIdentity({ ...(projectID && { projectID }) })
+      : keyIdentity({ key: keyIn(secret), connections })
   }
 
   function keyIn(secret: Readonly<Record<string, string>>) {

@@ -138,8 +138,8 @@ export function cloudRegistry(options: CloudRegistryOptions): CloudRegistry {
       return { kind: 'ready', cloud, account, provider, region, version, deleting: isDeleting(credential) }
     } catch (error) {
       if (!isCloudError(error)) throw error
-      const { reason, remedy, stalled } = errorClasses[error.class]
-      return notReady(reason, `${error.message} ${remedy}`, stalled)
+      const { reason, stalled } = errorClasses[error.class]
+      return notReady(reason, `${error.message} ${error.remedy}`, stalled)
     }
   }
 

@@ -76,9 +76,13 @@ export async function askCloud(
 }
 
 function findingOf(error: CloudError, { spec }: Credential): Finding {
-  const { reason, remedy, stalled } = errorClasses[error.class]
+  const { reason, stalled } = errorClasses[error.class]
+  const { remedy } = error
   if (error.code === 'MissingKey') {
     return refused('SecretIncomplete', `Secret ${spec.secretRef?.name}: ${error.message} Put in what it lacks.`)
+  }
+  if (error.code === 'InvalidKey') {
+    return refused('SecretInvalid', `Secret ${spec.secretRef?.name}: ${error.message} ${remedy}`)
   }
   if (error.class === 'unauthorized' || error.class === 'forbidden') {
     return refused('Rejected', `The cloud says: ${sentence(error.message)} ${remedy}`)

@@ -29,6 +29,8 @@ export interface AccountRegion {
   readonly problem: Problem | undefined
   /** Takes in what another read, or a mutation's answer, showed. */
   note(instances: readonly Instance[], at: number): void
+  /** What is known of this VM may be gone since: the cloud is asked by id. */
+  askAgain(uid: string, cloud: Cloud): Promise<void>
   /** Asked by id, the cloud showed this instance, though the listing lacks it. */
   noteUnlisted(instance: Instance): void
   /** Something is about to change for this VM; with `restart`, because it was just told to. */
@@ -56,6 +58,8 @@ export interface Place {
 export interface Problem {
   readonly class: ErrorClass
   readonly message: string
+  /** What to do about it. */
+  readonly remedy: string
 }
 
 export interface AccountRegionOptions {
@@ -126,9 +130,25 @@ export function accountRegion(options: AccountRegionOptions): AccountRegion {
     for (let from = 0; from < uids.length; from += maxFilterValues) {
       const values = uids.slice(from, from + maxFilterValues)
       const at = wallClock()
+      const shown = new Set<string>()
       for await (const page of cloud.list({ kind: 'tag', key: instanceTags.vmUID, values }, signal)) {
+        for (const { id } of page) shown.add(id)
         tell(known.note(page, at))
       }
+      for (const uid of values) await askWhatBecameOf(cloud, uid, shown)
+    }
+  }
+
+  /** A cloud may list nothing that is gone and yet say, asked by id, that it is; what that is not, only lags. */
+  async function askWhatBecameOf(cloud: Cloud, uid: string, shown: ReadonlySet<string>): Promise<void> {
+    for (const { instance } of known.ownedBy(uid)) {
+      if (instance.state === 'terminated' || shown.has(instance.id)) continue
+      const at = wallClock()
+      const found = await cloud.get(instance.id, signal)
+      if (found?.state !== 'terminated') continue
+      const { state, stateReason, launchFailure } = found
+      const end = { state, stateReason, publicIP: '', privateIP: '', ...(launchFailure && { launchFailure }) }
+      tell(known.note([{ ...instance, ...end }], at))
     }
   }
 
@@ -206,6 +226,7 @@ export function accountRegion(options: AccountRegionOptions): AccountRegion {
       return problem()
     },
     note: (instances, at) => tell(known.note(instances, at)),
+    askAgain: (uid, cloud) => askWhatBecameOf(cloud, uid, new Set()),
     noteUnlisted(instance) {
       if (instance.tags[instanceTags.cluster] === clusterUID) distrustedUntil = wallClock() + DISTRUST_MS
     },
@@ -239,6 +260,7 @@ export function accountRegion(options: AccountRegionOptions): AccountRegion {
 }
 
 function problemOf(error: unknown): Problem {
-  if (isCloudError(error)) return { class: error.class, message: error.message }
-  return { class: 'unknown', message: error instanceof Error ? error.message : String(error) }
+  if (isCloudError(error)) return { class: error.class, message: error.message, remedy: error.remedy }
+  const message = error instanceof Error ? error.message : String(error)
+  return { class: 'unknown', message, remedy: errorClasses.unknown.remedy }
 }

@@ -183,7 +183,7 @@ export function carryOut(options: CarryOutOptions) {
   }
 
   async function rescue(run: TofuRun, phase: RunPhase, stack: Stack): Promise<boolean> {
-    const left = await executor.leftState(run, phase)
+    const left = phase === 'apply' ? await executor.leftState(run, phase) : undefined
     if (left === undefined) return false
     const { lock } = await states.head(stack)
     const claim = { run: run.metadata.uid, phase }

@@ -12,12 +12,13 @@
  *     <root>/<uid>/work             where it works; a result and a state that it could not deliver stay here
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TofuRun } from '../../crds/tofu-run.ts'
 import type { Executor, Observation, RunnerAddress } from './executor.ts'
 import { groupLives, killGroup, lives, markOf, type ProcessMark } from './process-mark.ts'
 import { phaseResult } from './protocol.ts'
+import { erroredState } from './runner/errored-state.ts'
 import { type RunPhase, runPhases } from './state/stack-head.ts'
 
 export interface ProcessExecutorOptions {
@@ -104,12 +105,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
       await writeFile(markFile(run, phase), JSON.stringify(await markOf(child.pid)), { mode: 0o600 })
     },
 
-    async leftState(run) {
-      const folder = join(workOf(run), 'config')
-      const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-      const left = entries.find(({ name }) => name === 'errored.tfstate')
-      return left === undefined ? undefined : readFile(join(left.parentPath, left.name))
-    },
+    leftState: (run) => erroredState(join(workOf(run), 'config')),
 
     async clean(run) {
       for (const phase of runPhases) await kill(run, phase)

@@ -2,7 +2,7 @@
  * What may follow from a situation: one variant for each thing that the controller can do for a VM. At most one side
  * effect each; the executor performs it, and the next situation is decided anew.
  */
-import type { Instance } from '../../clouds/cloud.ts'
+import type { Instance, LaunchFailure } from '../../clouds/cloud.ts'
 import type { CreateIntent } from './intent.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -40,6 +40,8 @@ export type Action =
     }
   /** Lets go of an instance that is gone, so that the next incarnation is made. */
   | { readonly kind: 'replace'; readonly verdict: Verdict }
+  /** Lets go of an instance that never ran, as the cloud said only after it had shown it: as if the create had been refused. */
+  | { readonly kind: 'relaunch'; readonly failure: LaunchFailure }
   /** Remembers the keys that are about to be set, so that they can be taken off one day. */
   | { readonly kind: 'recordTagKeys'; readonly tagKeys: readonly string[] }
   | { readonly kind: 'start'; readonly id: string; readonly outside: boolean }

@@ -13,13 +13,15 @@ import type { Pass, VMWorld } from './pass.ts'
 import type { Access } from './situation.ts'
 import { insistOnOwning, writeStatus } from './status-writer.ts'
 import { statusOf, type Verdict, type VMStatus, verdictOn } from './verdict.ts'
+import { elsewhere, forgetFullZones, withZone } from './zone-choice.ts'
 
 type ReadyPass = Pass & { readonly situation: { readonly access: Access & { kind: 'ready' } } }
 
 /** Resolves with the VM as written; throws a definite refusal after it was written down. */
 export async function createInstance(world: VMWorld, pass: ReadyPass, action: ActionOf<'create'>): Promise<VM> {
   const { vm } = pass
-  const { intent, verdict } = action
+  const { verdict } = action
+  const intent = await withZone(world, pass, action.intent)
   world.admissions.close(vm.metadata.uid)
   const intended = await writeStatus(world, vm, intendedStatus(pass, intent, verdict), verdict)
   if (!isWithinSendWindow(intent, world.wallClock())) return withdraw(world, intended, vm)
@@ -32,6 +34,7 @@ export async function createInstance(world: VMWorld, pass: ReadyPass, action: Ac
       reason: 'InstanceCreated',
       message: `The instance ${instance.id} has been created.`,
     })
+    forgetFullZones(world, vm)
     return await recordInstance(world, { ...pass, vm: intended }, instance, launching(instance.id))
   } catch (error) {
     if (failureOf(error).kind === 'outdated' || !isFromTheSend(error)) throw error
@@ -74,7 +77,7 @@ async function send(
 ): Promise<Instance> {
   const { clusterUID, userData } = situation
   const text = userData.kind === 'read' ? userData.text : undefined
-  const spec = instanceSpec(vm, { token: intent.token, clusterUID, userData: text })
+  const spec = instanceSpec(vm, { intent, clusterUID, userData: text })
   const deadline = new AbortController()
   const cancel = world.clock.after(createDeadlineMs, () => deadline.abort(new Error('no answer in time')))
   try {
@@ -92,11 +95,12 @@ async function send(
 
 async function failed(
   world: VMWorld,
-  { situation }: ReadyPass,
+  pass: ReadyPass,
   intended: VM,
   intent: CreateIntent,
   error: unknown,
 ): Promise<VM> {
+  const { situation } = pass
   const now = world.wallClock()
   if (mayHaveTakenEffect(error)) {
     const ended: CreateIntent = { ...intent, endedAt: new Date(now).toISOString() }
@@ -106,8 +110,12 @@ async function failed(
   const failure = failureOf(error)
   const { create: _, ...status } = intended.status ?? {}
   if (failure.kind === 'cloud') {
-    const verdict = verdictOn(failure, 'The instance could not be created')
-    await writeStatus(world, intended, statusOf({ ...intended, status }, verdict, undefined, now), verdict)
+    // A cloud may have shown the instance until the launch failed.
+    if (pass.cloud) await pass.eyes?.askAgain(intended.metadata.uid, pass.cloud)
+    const another = await elsewhere(world, pass, intent, failure)
+    const verdict = another ?? verdictOn(failure, 'The instance could not be created')
+    const told = await writeStatus(world, intended, statusOf({ ...intended, status }, verdict, undefined, now), verdict)
+    if (another) return told
     throw new ToldFailure(failure)
   }
   await writeStatus(world, intended, status)

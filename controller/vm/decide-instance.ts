@@ -1,5 +1,5 @@
 /** A VM that has its instance: what is between it and the spec, one step at a time. */
-import type { InstanceState } from '../../clouds/cloud.ts'
+import type { InstanceState, LaunchFailure } from '../../clouds/cloud.ts'
 import type { VM } from '../../crds/vm.ts'
 import { getCondition } from '../../kube/conditions.ts'
 import type { Sighting } from '../observation/snapshot.ts'
@@ -17,7 +17,8 @@ export function decideInstance(situation: Situation, id: string): Action {
 
   const own = sightingOf(situation, id)
   if (!own) return decideAbsent(situation, id)
-  if (own.instance.state === 'terminated') return decideGone(situation, own.instance.stateReason)
+  if (own.instance.state === 'terminated')
+    return decideGone(situation, own.instance.stateReason, own.instance.launchFailure)
   if (own.instance.state === 'terminating') {
     return expecting(progressing('Terminating', `The instance ${id} is being terminated by somebody else.`))
   }
@@ -62,8 +63,9 @@ function decideAbsent(situation: Situation, id: string): Action {
   return decideGone(situation, 'the cloud does not know it any more')
 }
 
-function decideGone(situation: Situation, cause: string): Action {
+function decideGone(situation: Situation, cause: string, launchFailure?: LaunchFailure): Action {
   const { vm, now } = situation
+  if (launchFailure) return { kind: 'relaunch', failure: launchFailure }
   const id = vm.status?.instanceID
   const interrupted = /spot/i.test(cause)
   const what = `The instance ${id} is gone${cause === '' ? '' : `: ${cause.replace(/\.$/, '')}`}.`
@@ -145,7 +147,9 @@ function needsStop(vm: VM, instanceType: string): Verdict {
 /** As the spec wants it, as far as it can be changed at all: an adopted instance may have been made otherwise. */
 function converged({ vm }: Situation, { instance }: Sighting, verdict: Verdict): Action {
   const differences = [
-    ...(instance.image !== vm.spec.image ? [`its image is ${instance.image}, not ${vm.spec.image}`] : []),
+    ...(instance.image !== '' && instance.image !== vm.spec.image
+      ? [`its image is ${instance.image}, not ${vm.spec.image}`]
+      : []),
     ...(vm.spec.zone && instance.zone !== vm.spec.zone ? [`its zone is ${instance.zone}, not ${vm.spec.zone}`] : []),
     ...(instance.marketType !== vm.spec.marketType ? [`it is ${instance.marketType}, not ${vm.spec.marketType}`] : []),
   ]

@@ -356,6 +356,28 @@ describe('a VM with its instance', () => {
     })
   })
 
+  it('takes an instance that never ran for a create that was refused, whatever replacePolicy says', () => {
+    const { vm, instance } = running()
+    const launchFailure = { class: 'capacity', message: 'No room.', remedy: 'Wait.' } as const
+    const failed = { ...instance, state: 'terminated', stateReason: 'it could not be launched', launchFailure } as const
+
+    expect(decide(givenSituation({ vm, sightings: [seen(failed)] }))).toEqual({
+      kind: 'relaunch',
+      failure: launchFailure,
+    })
+  })
+
+  it('repeats a create in the zone that stands in its intent', () => {
+    const vm = givenVM()
+    const intent = givenIntent(vm, { ageMs: 120_000, zone: 'us-central1-b' })
+    const unresolved = { ...vm, status: { create: intent } }
+
+    expect(decide(givenSituation({ vm: unresolved, look: { token: intent.token } }))).toMatchObject({
+      kind: 'create',
+      intent: { zone: 'us-central1-b', attempt: 2, firstStartedAt: intent.firstStartedAt },
+    })
+  })
+
   it('does not replace in a loop what dies at once', () => {
     const launchTime = new Date(now - 10_000).toISOString()
     const vm = settledVM({ spec: { replacePolicy: 'OnTermination' }, status: { incarnation: 3, launchTime } })

@@ -12,13 +12,15 @@ import { hasFinalizer } from '../../kube/finalizers.ts'
 import { keyOf } from '../../kube/resource.ts'
 import type { Action, ActionOf } from './action.ts'
 import { createInstance, recordInstance } from './create-instance.ts'
-import { belongsTo, bindingTags, incarnationOf } from './identity.ts'
+import { cloudFailure, ToldFailure } from './failure.ts'
+import { belongsTo, bindingTags, createToken, incarnationOf } from './identity.ts'
 import type { Findings, Pass, VMWorld } from './pass.ts'
 import type { Recollection } from './recollection.ts'
 import { isLive, shownFrom, sightingOf } from './sightings.ts'
 import { addFinalizer, insistOnOwning, letGo, writeStatus } from './status-writer.ts'
 import { readUserData } from './user-data.ts'
-import { pausedStatus, statusOf } from './verdict.ts'
+import { pausedStatus, statusOf, type Verdict, verdictOn } from './verdict.ts'
+import { elsewhere } from './zone-choice.ts'
 
 /** Decide again with this, or be done with the pass. */
 export type Step = { readonly next: Findings } | { readonly result: Result }
@@ -64,7 +66,8 @@ const performers: { readonly [K in Action['kind']]: Performer<K> } = {
     const { access } = pass.situation
     if (access.kind !== 'ready') throw new Error('a create needs an access')
     const vm = await createInstance(world, { ...pass, situation: { ...pass.situation, access } }, action)
-    return { next: { ...findings(pass), vm } }
+    const { userData } = pass
+    return { next: { vm, ...(userData && { userData }) } } // what was looked up is older than what was done since
   },
   record: async (world, pass, { instance, how, verdict }) => {
     const vm = await recordInstance(world, pass, instance, verdict)
@@ -73,14 +76,16 @@ const performers: { readonly [K in Action['kind']]: Performer<K> } = {
     world.admissions.close(vm.metadata.uid)
     return { next: { ...findings(pass), vm } }
   },
-  replace: async (world, pass, { verdict }) => {
-    const { vm, situation } = pass
-    const { instanceID: _, publicIP: __, privateIP: ___, ...status } = vm.status ?? {}
-    const next = {
-      ...statusOf({ ...vm, status }, verdict, undefined, situation.now),
-      incarnation: incarnationOf(vm) + 1,
-    }
-    return { next: { vm: await writeStatus(world, vm, next, verdict) } }
+  replace: async (world, pass, { verdict }) => ({ next: { vm: await nextIncarnation(world, pass, verdict) } }),
+  relaunch: async (world, pass, { failure: { class: errorClass, message, remedy } }) => {
+    const { vm } = pass
+    const failure = cloudFailure(errorClass, { message, remedy })
+    const zone = vm.status?.zone
+    const token = createToken(vm, incarnationOf(vm))
+    const another = await elsewhere(world, pass, { token, ...(zone && { zone }) }, failure)
+    const told = await nextIncarnation(world, pass, another ?? verdictOn(failure, 'The instance could not be launched'))
+    if (!another) throw new ToldFailure(failure)
+    return { next: { vm: told } }
   },
   recordTagKeys: async (world, pass, { tagKeys }) => {
     const vm = await writeStatus(world, pass.vm, { ...pass.vm.status, tagKeys: [...tagKeys] })
@@ -153,6 +158,16 @@ const performers: { readonly [K in Action['kind']]: Performer<K> } = {
       releasedAt: world.wallClock(),
     })
   },
+}
+
+/** Lets go of the instance, so that another one is made. */
+function nextIncarnation(world: VMWorld, { vm, situation }: Pass, verdict: Verdict): Promise<VM> {
+  const { instanceID: _, publicIP: __, privateIP: ___, ...status } = vm.status ?? {}
+  const next = {
+    ...statusOf({ ...vm, status }, verdict, undefined, situation.now),
+    incarnation: incarnationOf(vm) + 1,
+  }
+  return writeStatus(world, vm, next, verdict)
 }
 
 /** While a change is expected, what is known is judged anew this often: a lagging view becomes believable with time. */

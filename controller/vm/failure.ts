@@ -12,7 +12,13 @@ export type Failure =
   /** The API server's, or a defect: it goes to the log, and is tried again with backoff. */
   | { readonly kind: 'internal' }
   /** The cloud's. `slowly`: only a person can mend it. */
-  | { readonly kind: 'cloud'; readonly class: ErrorClass; readonly message: string; readonly slowly: boolean }
+  | {
+      readonly kind: 'cloud'
+      readonly class: ErrorClass
+      readonly message: string
+      readonly remedy: string
+      readonly slowly: boolean
+    }
 
 export type CloudFailure = Extract<Failure, { kind: 'cloud' }>
 
@@ -41,8 +47,15 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof ToldFailure) return error.failure
   if (error instanceof NotOwner || isConflict(error) || isNotFound(error)) return { kind: 'outdated' }
   if (isKubeError(error) || !isCloudError(error)) return { kind: 'internal' }
-  const slowly = errorClasses[error.class].retry === 'slow'
-  return { kind: 'cloud', class: error.class, message: stableWords(error.message), slowly }
+  return cloudFailure(error.class, error)
+}
+
+export function cloudFailure(
+  errorClass: ErrorClass,
+  { message, remedy }: { readonly message: string; readonly remedy: string },
+): CloudFailure {
+  const slowly = errorClasses[errorClass].retry === 'slow'
+  return { kind: 'cloud', class: errorClass, message: stableWords(message), remedy, slowly }
 }
 
 /**

@@ -2,23 +2,26 @@
 import type { InstanceSpec } from '../../clouds/cloud.ts'
 import type { VM } from '../../crds/vm.ts'
 import { wantedTags } from './identity.ts'
+import type { CreateIntent } from './intent.ts'
 
 export function instanceSpec(
   vm: VM,
   {
-    token,
+    intent,
     clusterUID,
     userData,
-  }: { readonly token: string; readonly clusterUID: string; readonly userData: string | undefined },
+  }: { readonly intent: CreateIntent; readonly clusterUID: string; readonly userData: string | undefined },
 ): InstanceSpec {
   const { network, rootDisk, ...spec } = vm.spec
+  const zone = spec.zone || intent.zone
   return {
-    token,
+    token: intent.token,
+    series: intent.firstStartedAt,
     tags: wantedTags(vm, clusterUID),
     instanceType: spec.instanceType,
     image: spec.image,
     marketType: spec.marketType,
-    ...(spec.zone && { zone: spec.zone }),
+    ...(zone && { zone }),
     ...(network?.subnetID && { subnetId: network.subnetID }),
     ...(network?.securityGroupIDs?.length && { securityGroupIds: network.securityGroupIDs }),
     ...(network?.publicIP !== undefined && { publicIP: network.publicIP }),

@@ -38,7 +38,8 @@ export function nextIntent(vm: VM, now: number): CreateIntent {
   const token = createToken(vm, incarnation)
   const startedAt = new Date(now).toISOString()
   if (before?.token !== token) return { token, incarnation, attempt: 1, firstStartedAt: startedAt, startedAt }
-  return { token, incarnation, attempt: before.attempt + 1, firstStartedAt: before.firstStartedAt, startedAt }
+  const { firstStartedAt, zone } = before
+  return { token, incarnation, attempt: before.attempt + 1, firstStartedAt, startedAt, ...(zone && { zone }) }
 }
 
 /** Whether a create that is sent `now` may still be. */

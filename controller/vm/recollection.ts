@@ -14,6 +14,8 @@ export interface Recollection {
   readonly releasedAt?: number
   /** By instance id: when its termination was answered. */
   readonly terminatedAt?: Readonly<Record<string, number>>
+  /** Zones that had no room for the present attempt at a create. */
+  readonly fullZones?: readonly string[]
   /** Failures in a row. */
   readonly failures?: number
   /** What cannot be mended by trying is tried again then, or as soon as one of these has changed. */

@@ -52,7 +52,7 @@ export interface View {
   /** The listing is known to lag beyond its bound: an instance that exists has been missing from it. */
   readonly lagging: boolean
   /** Why there has been no listing for long. */
-  readonly problem: { readonly class: ErrorClass; readonly message: string } | undefined
+  readonly problem: { readonly class: ErrorClass; readonly message: string; readonly remedy: string } | undefined
 }
 
 /** A lookup by the VM's tag, and by what else was asked. Its instances are among the view's sightings already. */

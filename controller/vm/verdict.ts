@@ -41,12 +41,15 @@ export function stalled(reason: string, message: string): Verdict {
 }
 
 /** The cloud's words and what to do about it, as the class of the error says. */
-export function verdictOn(error: { readonly class: ErrorClass; readonly message: string }, doing: string): Verdict {
-  const { reason, remedy, stalled } = errorClasses[error.class]
+export function verdictOn(
+  error: { readonly class: ErrorClass; readonly message: string; readonly remedy: string },
+  doing: string,
+): Verdict {
+  const { reason, stalled } = errorClasses[error.class]
   return {
     phase: stalled ? 'stalled' : 'progressing',
     reason,
-    message: `${doing}: ${error.message} ${remedy}`,
+    message: `${doing}: ${error.message} ${error.remedy}`,
     event: 'Warning',
   }
 }

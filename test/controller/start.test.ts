@@ -63,7 +63,7 @@ describe('the controller', () => {
     squatter.close()
     expect(code).toBe(1)
     expect(lines).toHaveLength(1)
-    expect(lines[0]).toContain(`EADDRINUSE: address already in use 127.0.0.1:${port}`)
+    expect(lines[0]).toContain(`SKYCLUST_METRICS_PORT: port ${port} of 127.0.0.1 is in use`)
   })
 
   it('leads, is ready, and gives its lease back on SIGTERM, so that the next one need not wait', async () => {

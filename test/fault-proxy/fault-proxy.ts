@@ -81,12 +81,13 @@ export async function faultProxy({ upstream, tls = {} }: FaultProxyOptions): Pro
 
   async function serve(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
     const url = new URL(incoming.url ?? '/', 'http://proxy')
+    const body = await readAll(incoming)
     const request: ProxiedRequest = {
       method: incoming.method ?? 'GET',
       path: url.pathname,
       query: url.searchParams,
       headers: incoming.headers,
-      body: await readAll(incoming),
+      body: body.toString('utf8'),
       status: undefined,
     }
     requests.push(request)
@@ -99,13 +100,13 @@ export async function faultProxy({ upstream, tls = {} }: FaultProxyOptions): Pro
       answer.writeHead(fault.answer, { 'content-type': 'application/json', ...fault.headers }).end(fault.body ?? '')
       return
     }
-    if (fault && 'reset' in fault && fault.reset === 'before') return reset(incoming)
+    if (fault && 'reset' in fault && fault.reset === 'before') return reset(incoming, fault)
     if (fault && 'delayMs' in fault) await delay(fault.delayMs)
-    const upstreamAnswer = await ask(request, incoming, answer)
+    const upstreamAnswer = await ask(request, { incoming, body, answer })
     request.status = upstreamAnswer.statusCode
     if (fault && 'reset' in fault && fault.reset === 'after') {
       await readAll(upstreamAnswer)
-      return reset(incoming)
+      return reset(incoming, fault)
     }
     await pass(upstreamAnswer, answer, fault)
   }
@@ -124,7 +125,10 @@ export async function faultProxy({ upstream, tls = {} }: FaultProxyOptions): Pro
     return undefined
   }
 
-  function ask(request: ProxiedRequest, incoming: IncomingMessage, answer: ServerResponse): Promise<IncomingMessage> {
+  function ask(
+    request: ProxiedRequest,
+    { incoming, body, answer }: { incoming: IncomingMessage; body: Buffer; answer: ServerResponse },
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const headers: Record<string, string | string[] | undefined> = {}
       for (const [name, value] of Object.entries(incoming.headers)) if (!HOP_BY_HOP.has(name)) headers[name] = value
@@ -134,7 +138,7 @@ export async function faultProxy({ upstream, tls = {} }: FaultProxyOptions): Pro
       )
       outgoing.once('error', reject)
       answer.once('close', () => outgoing.destroy()) // a client that left: the server should know
-      outgoing.end(request.body)
+      outgoing.end(body)
     })
   }
 
@@ -243,13 +247,14 @@ export async function faultProxy({ upstream, tls = {} }: FaultProxyOptions): Pro
   }
 }
 
-async function readAll(stream: IncomingMessage): Promise<string> {
+async function readAll(stream: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk)
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
-function reset(incoming: IncomingMessage): void {
+function reset(incoming: IncomingMessage, { told }: { readonly told?: () => void }): void {
+  told?.()
   incoming.socket.resetAndDestroy()
 }
 

@@ -1,85 +1,109 @@
 /**
  * One life of a VM under one plan of mishaps, and what must hold of it: never two live instances, everything comes to rest, and
- * once at rest nothing is written any more.
+ * once at rest nothing is written any more. A life is a value: written down, it can be lived again.
  */
+import { vmKind } from '../../crds/vm.ts'
+import { type CloudMoodName, cloudMoods, type WatchMoodName, watchMoods } from './moods.ts'
 import { chance } from './random.ts'
-import type { Scenario } from './scenarios.ts'
-import type { EffectInfo, Mishap } from './side-effects.ts'
-import { type CloudMood, createWorld, type World, type WorldOptions } from './world.ts'
+import { type Scenario, scenarios } from './scenarios.ts'
+import { mishaps as everyMishap, type Mishap } from './side-effects.ts'
+import { createWorld, type World } from './world.ts'
 
 export interface Life {
-  readonly scenario: Scenario
-  readonly cloud: CloudMood
+  readonly scenario: string
+  readonly cloud: CloudMoodName
+  readonly watch: WatchMoodName
   readonly seed: number
-  readonly watch: WorldOptions['watch']
-  /** By the number of the side effect. */
-  readonly mishaps: ReadonlyMap<number, Mishap>
-  /** Beside these, how likely one of them befalls any side effect. */
-  readonly storm?: { readonly probability: number; readonly mishaps: readonly [Mishap, ...Mishap[]] }
+  /** What befalls which side effect, by its number. */
+  readonly mishaps: readonly (readonly [index: number, mishap: Mishap])[]
+  /** Beside these, how likely one of all befalls any side effect; six at most. */
+  readonly storm: number
 }
 
 export interface Outcome {
   readonly problems: readonly string[]
-  /** How many side effects it took. */
+  /** The side effects that it took, in their order. */
   readonly effects: readonly string[]
-  readonly world: World
 }
 
 /** Waits that the design allows add up to far less, even with a token that is not honoured any more. */
 const patienceMs = 40 * 60_000
-const quietMs = 10 * 60_000
+/** Whatever is still on its way arrives in this time. */
+const restMs = 90_000
+/** More than two listings of everything. */
+const quietMs = 150_000
+const mostInAStorm = 6
 
-export async function live({ scenario, cloud, seed, watch, mishaps, storm }: Life): Promise<Outcome> {
+export async function live({ cloud, watch, seed, ...life }: Life): Promise<Outcome> {
   const random = chance(seed)
-  let left = 6
+  const planned = new Map(life.mishaps)
+  let left = mostInAStorm
   const world = createWorld({
     random,
-    cloud,
-    watch,
-    mishapAt(index: number, _: EffectInfo) {
-      const planned = mishaps.get(index)
-      if (planned || !storm || left === 0 || !random.happens(storm.probability)) return planned
+    cloud: cloudMoods[cloud],
+    watch: watchMoods[watch],
+    mishapAt(index) {
+      const mishap = planned.get(index)
+      if (mishap || left === 0 || life.storm === 0 || !random.happens(life.storm)) return mishap
       left--
-      return random.oneOf(storm.mishaps)
+      return random.oneOf(everyMishap)
     },
   })
-  const problems: string[] = []
   try {
-    for (const [index, step] of scenario.steps.entries()) {
-      step.act(world)
-      const came = await world.time.run(
-        () => step.until?.(world) ?? false,
-        step.until ? patienceMs : random.between(0, 3_000),
-      )
-      if (step.until && !came) {
-        problems.push(
-          `step ${index + 1} is stuck: ${JSON.stringify(world.cluster.user.list({ group: 'skyclust.io', version: 'v1alpha1', kind: 'VM', plural: 'vms', namespaced: true }), null, 1)}`,
-        )
-        break
-      }
-      await restAndQuiet(world, problems, step.until !== undefined)
-    }
-    const wrong = problems.length === 0 ? scenario.end(world) : undefined
-    if (wrong) problems.push(wrong)
+    const problems = await run(scenarioNamed(life.scenario), world, () => random.between(0, 3_000))
+    return { problems: [...problems, ...world.breaches], effects: world.effects.seen }
   } finally {
     world.end()
   }
-  return { problems: [...problems, ...world.breaches], effects: world.effects.seen, world }
 }
 
-/** Whatever was still on its way may arrive; from then on nothing is written and nothing is done. */
-async function restAndQuiet(world: World, problems: string[], isAtRest: boolean): Promise<void> {
-  if (!isAtRest) return
-  await world.time.run(() => false, 5 * 60_000)
-  const before = {
-    writes: world.cluster.writes,
-    mutations: world.sim.calls.mutations,
-    logged: world.cluster.log.length,
+async function run({ steps, end }: Scenario, world: World, pauseMs: () => number): Promise<string[]> {
+  const problems: string[] = []
+  for (const [index, { act, until }] of steps.entries()) {
+    act(world)
+    if (!until) {
+      await world.time.run(() => false, pauseMs())
+      continue
+    }
+    if (!(await world.time.run(() => until(world), patienceMs))) {
+      return [...problems, `step ${index + 1} is stuck: ${JSON.stringify(world.cluster.user.list(vmKind))}`]
+    }
+    problems.push(...(await doneInQuiet(world)))
   }
-  await world.time.run(() => false, quietMs)
-  const written = world.cluster.writes - before.writes
-  const mutated = world.sim.calls.mutations - before.mutations
-  if (written > 0)
-    problems.push(`${written} writes after it came to rest: ${world.cluster.log.slice(before.logged).join('; ')}`)
-  if (mutated > 0) problems.push(`${mutated} mutations after it came to rest`)
+  const wrong = end(world)
+  return wrong ? [...problems, wrong] : problems
+}
+
+/** Whatever was still on its way may arrive; what is written, and done at the cloud, after that. */
+export async function doneInQuiet({ time, cluster, sim }: World): Promise<string[]> {
+  await time.run(() => false, restMs)
+  const before = { writes: cluster.writes, logged: cluster.log.length, mutations: sim.calls.mutations }
+  await time.run(() => false, quietMs)
+  const written = cluster.writes - before.writes
+  const mutated = sim.calls.mutations - before.mutations
+  return [
+    ...(written > 0 ? [`${written} writes after it came to rest: ${cluster.log.slice(before.logged).join('; ')}`] : []),
+    ...(mutated > 0 ? [`${mutated} mutations after it came to rest`] : []),
+  ]
+}
+
+function scenarioNamed(name: string): Scenario {
+  const found = scenarios.find((scenario) => scenario.name === name)
+  if (!found)
+    throw new Error(`there is no scenario "${name}"; there are ${scenarios.map((one) => one.name).join(', ')}`)
+  return found
+}
+
+/** Lives what is given, and answers with those that went wrong, each with the words that replay it. */
+export async function failuresAmong(lives: Iterable<Life> | AsyncIterable<Life>): Promise<string[]> {
+  const failures: string[] = []
+  for await (const life of lives) {
+    const { problems } = await live(life)
+    if (problems.length > 0) failures.push(`${problems.join('\n')}\n${replayWords(life)}`)
+  }
+  return failures
+}
+
+function replayWords(life: Life): string {
+  return `again: FAULTS_REPLAY='${JSON.stringify(life)}' vitest run test/faults/campaign.test.ts`
 }

@@ -35,7 +35,6 @@ export interface WorldOptions {
 
 /** How the cloud keeps its promises. The controller is told `tokenValidityMs` and `lookupLagMs`, whatever is true. */
 export interface CloudMood {
-  readonly name: string
   readonly settings: SimSettingsInput
   readonly tokenValidityMs: number
   readonly lookupLagMs: number

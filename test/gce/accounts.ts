@@ -10,6 +10,8 @@ import { GceRefusal } from './refusal.ts'
 import type { GceSettings } from './settings.ts'
 
 export const PROJECT = 'skyclust-test'
+/** By which a workload says who it is. */
+export const SUBJECT_TOKEN = 'subject-of-the-workload'
 export const ACCOUNT = `skyclust@${PROJECT}.iam.gserviceaccount.com`
 
 /** A pair for all servers of a process: making one takes a while. */
@@ -20,6 +22,10 @@ export interface Accounts {
   keyFile(changes?: Readonly<Record<string, unknown>>): string
   /** What the token endpoint answers to a form; throws an {@link OAuthRefusal}. */
   token(form: URLSearchParams, uri: string): Promise<unknown>
+  /** What the security token service answers to a form (RFC 8693): the identity of a workload for a token. */
+  exchange(form: URLSearchParams): unknown
+  /** No token that was given out is good any more. */
+  revokeTokens(): void
   /** Who calls with this header; throws a refusal. */
   caller(authorization: string | undefined): Promise<string>
   /** The account is deleted, its tokens with it. */
@@ -42,6 +48,13 @@ export function accounts(settings: GceSettings, tokenUri: () => string): Account
   let isDeleted = false
   let issued = 0
   const now = () => Date.now() + settings.clockAheadMs
+
+  function issue(): unknown {
+    const token = `ya29.${randomUUID()}`
+    tokens.set(token, now() + 3_600_000)
+    issued++
+    return { access_token: token, expires_in: 3599, token_type: 'Bearer' }
+  }
 
   async function verified(jwt: string): Promise<JWTPayload | undefined> {
     try {
@@ -83,11 +96,20 @@ export function accounts(settings: GceSettings, tokenUri: () => string): Account
         throw new OAuthRefusal('invalid_grant', words)
       }
       if (!(await verified(assertion))) throw new OAuthRefusal('invalid_grant', 'Invalid JWT Signature.')
-      const token = `ya29.${randomUUID()}`
-      tokens.set(token, now() + 3_600_000)
-      issued++
-      return { access_token: token, expires_in: 3599, token_type: 'Bearer' }
+      return issue()
     },
+
+    exchange(form) {
+      if (form.get('grant_type') !== 'urn:ietf:params:oauth:grant-type:token-exchange') {
+        throw new OAuthRefusal('unsupported_grant_type', 'Invalid grant_type: ')
+      }
+      if (form.get('subject_token') !== SUBJECT_TOKEN) {
+        throw new OAuthRefusal('invalid_grant', 'The given credential is rejected by the attribute condition.')
+      }
+      return { ...(issue() as object), issued_token_type: 'urn:ietf:params:oauth:token-type:access_token' }
+    },
+
+    revokeTokens: () => tokens.clear(),
 
     async caller(authorization) {
       const token = /^Bearer (.+)$/.exec(authorization ?? '')?.[1]

@@ -37,6 +37,14 @@ export const OUTSIDER = { user: 'somebody@example.com' } as const
 
 const API = /^\/compute\/v1\/projects\/([^/?]+)(\/.*)?$/
 const TOKEN = '/token'
+const STS = '/v1/token'
+
+interface ApiCall {
+  readonly method: string
+  readonly asked: URL
+  readonly text: string
+  readonly signal: AbortSignal
+}
 
 export async function startGce(settings: Partial<GceSettings> = {}): Promise<Gce> {
   const current: GceSettings = { ...quickSettings, ...settings }
@@ -59,10 +67,16 @@ export async function startGce(settings: Partial<GceSettings> = {}): Promise<Gce
     try {
       const call = { method: request.method ?? '', asked, text, signal: gone.signal }
       const authorization = request.headers.authorization
-      answer(response, 200, await (asked.pathname === TOKEN ? token(text) : api(call, authorization)))
+      answer(response, 200, await resultOf(call, authorization))
     } catch (error) {
       refuse(response, error)
     }
+  }
+
+  function resultOf(call: ApiCall, authorization: string | undefined): Promise<unknown> {
+    if (call.asked.pathname === TOKEN) return token(call.text)
+    if (call.asked.pathname === STS) return (async () => registered.exchange(new URLSearchParams(call.text)))()
+    return api(call, authorization)
   }
 
   function refuse(response: ServerResponse, error: unknown): void {
@@ -84,10 +98,7 @@ export async function startGce(settings: Partial<GceSettings> = {}): Promise<Gce
     return underFault('oauth2.token', () => registered.token(new URLSearchParams(text), `${url}${TOKEN}`))
   }
 
-  async function api(
-    call: { readonly method: string; readonly asked: URL; readonly text: string; readonly signal: AbortSignal },
-    authorization: string | undefined,
-  ): Promise<unknown> {
+  async function api(call: ApiCall, authorization: string | undefined): Promise<unknown> {
     const { method, asked, text, signal } = call
     const found = API.exec(asked.pathname)
     if (!found) throw new GceRefusal(404, 'notFound', 'The requested URL was not found on this server.')

@@ -17,6 +17,8 @@ export interface TofuControllerOptions {
   /** Where it keeps states, plans and keys. */
   readonly installation: string
   readonly port: number
+  /** As runners are told it; default: this port. */
+  readonly url?: string
   readonly parallel: number
   readonly keepVersions: number
   readonly firstGraceMs: number
@@ -25,7 +27,7 @@ export interface TofuControllerOptions {
 }
 
 export async function startTofuController(options: TofuControllerOptions) {
-  const { client, namespace, installation, port } = options
+  const { client, namespace, installation, port, url } = options
   const stopping = new AbortController()
   const queue = workQueue({})
   const runs = cache(client, tofuRunKind, { namespace, signal: stopping.signal })
@@ -36,7 +38,7 @@ export async function startTofuController(options: TofuControllerOptions) {
     namespace: installation,
     runs,
     events,
-    server: { host: '127.0.0.1', port },
+    server: { host: '127.0.0.1', port, ...(url !== undefined && { url }) },
     startGraceMs: 60_000,
     wake: (key) => queue.add(key),
     onError: (error) => console.error(error),

@@ -16,10 +16,12 @@ import { type ConfigMap, configMapType } from '../../kube/builtin-types.ts'
 import type { Cache } from '../../kube/cache.ts'
 import { type KubeClient, kubeClient } from '../../kube/client.ts'
 import { loadCluster } from '../../kube/cluster.ts'
+import { freePort } from '../../tools/free-port.ts'
 import { workshop } from '../../tools/workshop.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { processKubeconfig } from '../cluster/process-account.ts'
 import { INSTALLATION_NAMESPACE, sharedCluster } from '../cluster/shared-cluster.ts'
+import { type FaultProxy, faultProxy } from '../fault-proxy/fault-proxy.ts'
 import { processPlaces, startTofuController } from './tofu-controller.ts'
 
 export interface Workbench extends AsyncDisposable {
@@ -35,6 +37,8 @@ export interface Workbench extends AsyncDisposable {
   readonly runs: Cache<TofuRun>
   readonly tofuRuns: TofuRuns
   readonly folder: string
+  /** What can be broken: the line from runners to the controller, and the one from there to the apiserver. */
+  readonly lines: { readonly runners: FaultProxy; readonly cluster: FaultProxy } | undefined
   /** Path of the program. */
   readonly tofu: string
   /** Applies a run; what is not given is a plan of one `terraform_data`. */
@@ -59,6 +63,8 @@ export interface WorkbenchOptions {
   readonly secondGraceMs?: number
   readonly environment?: Readonly<Record<string, string>>
   readonly keepVersions?: number
+  /** Whether `lines` can be broken. */
+  readonly breakable?: boolean
 }
 
 export const oneResource = { 'main.tf': 'resource "terraform_data" "one" {\n  input = "first"\n}\n' }
@@ -69,7 +75,9 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
   const namespace = await cluster.namespace('tofu')
   const installation = INSTALLATION_NAMESPACE
   const folder = await mkdtemp(join(tmpdir(), 'skyclust-tofu-'))
-  const kubeconfig = await processKubeconfig(cluster, {
+  const port = { value: options.breakable ? await freePort() : 0 }
+  const lines = options.breakable ? await breakableLines(cluster, port.value) : undefined
+  const kubeconfig = await processKubeconfig(lines ? { ...cluster, server: lines.cluster.url } : cluster, {
     account: 'skyclust-controller',
     namespace: installation,
     directory: folder,
@@ -82,7 +90,6 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
     cluster: loadCluster({ environment: { KUBECONFIG: cluster.kubeconfig } }),
     fieldManager: 'test',
   })
-  const port = { value: 0 }
   const places = processPlaces({ folder, tofu, environment: options.environment ?? {} })
   let running = await started()
 
@@ -92,6 +99,7 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
       namespace,
       installation,
       port: port.value,
+      ...(lines && { url: lines.runners.url.origin }),
       parallel: options.parallel ?? 4,
       keepVersions: options.keepVersions ?? 5,
       firstGraceMs: options.firstGraceMs ?? 60_000,
@@ -126,6 +134,7 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
       return running.parts
     },
     folder,
+    lines,
     tofu,
     async run(name, spec = {}) {
       const manifest = {
@@ -135,7 +144,7 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
         spec: { command: 'plan', source: { inline: oneResource }, ...spec },
       }
       await cluster.kubectlWith(stringify(manifest), 'apply', '-f', '-')
-      return client.get(tofuRunKind, { namespace, name })
+      return administrator.get(tofuRunKind, { namespace, name })
     },
     async patch(name, spec) {
       const body = JSON.stringify({ spec })
@@ -165,6 +174,8 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
       await cluster.kubectl('delete', 'tofuruns', '--all', '-n', namespace, '--wait=false')
       await client.close()
       await administrator.close()
+      await lines?.runners.stop()
+      await lines?.cluster.stop()
       await rm(folder, { recursive: true, force: true })
     },
   }
@@ -172,4 +183,11 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
 
 function pieceOf(piece: ConfigMap): number {
   return Number(piece.metadata.annotations?.['skyclust.io/output-piece'])
+}
+
+async function breakableLines(cluster: Cluster, port: number) {
+  return {
+    runners: await faultProxy({ upstream: new URL(`http://127.0.0.1:${port}`) }),
+    cluster: await faultProxy({ upstream: cluster.server, tls: { ca: cluster.authority.certificate } }),
+  }
 }

@@ -11,7 +11,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 
 export interface RoomOptions {
   /** Default: sim. */
-  readonly provider?: 'sim' | 'aws'
+  readonly provider?: keyof typeof regions
   /** What the Secret holds, beside what is needed. */
   readonly key?: Readonly<Record<string, string>>
   /** Whether the Credential is waited for. Default: true. */
@@ -20,7 +20,7 @@ export interface RoomOptions {
 
 export interface Room {
   readonly namespace: string
-  readonly provider: 'sim' | 'aws'
+  readonly provider: keyof typeof regions
   /** A VM that runs on demand, but for what is said otherwise. */
   create(name: string, spec?: Partial<VM['spec']>): Promise<VM>
   change(name: string, spec: object): Promise<VM>
@@ -40,9 +40,11 @@ export interface Room {
   putSecret(name: string, data: Readonly<Record<string, string>>, type?: string): Promise<void>
 }
 
-export const regions = { sim: 'sim-1', aws: 'us-east-1' } as const
+export const regions = { sim: 'sim-1', aws: 'us-east-1', gcp: 'us-central1' } as const
 /** What there is in moto, and what the simulated cloud takes as well. */
 export const image = 'ami-12c6146b'
+const usual = { instanceType: 't3.micro', image }
+const google = { instanceType: 'e2-micro', image: 'debian-cloud/debian-12' }
 const timing = { timeout: 100_000, interval: 100 }
 
 export async function openRoom(
@@ -57,7 +59,12 @@ export async function openRoom(
     create: (name, spec = {}) =>
       administrator.create(vmKind, {
         metadata: { namespace, name },
-        spec: { provider, credentialRef: { name: 'main' }, instanceType: 't3.micro', image, ...spec } as VM['spec'],
+        spec: {
+          provider,
+          credentialRef: { name: 'main' },
+          ...(provider === 'gcp' ? google : usual),
+          ...spec,
+        } as VM['spec'],
       }),
     change: (name, spec) => administrator.patch(vmKind, { namespace, name }, { spec }, { kind: 'merge' }),
     delete: (name) => administrator.delete(vmKind, { namespace, name }),

@@ -59,6 +59,10 @@ describe('runChild', () => {
     expect(end.output).toContain('0\n')
   })
 
+  it('gives each process a bounded memory, and files a bounded size', async () => {
+    expect((await shell('ulimit -d; ulimit -f')).output).toBe('4194304\n8388608\n')
+  })
+
   it('says that a program is not there', async () => {
     const ended = runChild({
       program: '/no/such/program',

@@ -7,6 +7,9 @@
  * The program leads a session of its own. In its group stays a guard, a shell that reads from a pipe which only the runner holds:
  * when the runner is gone, for whatever reason, the guard does the same as above. When the program has ended, the guard ends what
  * the program left behind. The group's number stays taken as long as the guard lives, so it can hit nobody else.
+ *
+ * No process of it may have more than 4 GiB of memory of its own, or write a file larger than that: a configuration that reads an endless file
+ * takes itself down, not the machine.
  */
 import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
@@ -29,6 +32,9 @@ grace=$1; shift
   while [ "$grace" -gt 0 ] && kill -0 $$ 2>/dev/null; do sleep 1; grace=$((grace - 1)); done
   kill -s KILL -- -$$ ) </dev/null >/dev/null 2>&1 &
 exec 3<&-
+ulimit -d 4194304 2>/dev/null # KiB
+ulimit -f 8388608 2>/dev/null # blocks of 512 bytes
+ulimit -c 0
 exec "$@"
 `
 

@@ -4,7 +4,7 @@
  * Guarantees: exactly one result, however it ends; whatever state tofu could not upload is handed over before; the plan that is
  * applied has the digest that was asked for; nothing that is printed or reported holds a secret of the bundle.
  */
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   type Bundle,
@@ -18,6 +18,7 @@ import {
 import { digestOf } from '../state/blob-store.ts'
 import { type ControllerLink, LinkRefused } from './controller-link.ts'
 import { bounded, diagnosticsOf } from './diagnostics.ts'
+import { erroredState } from './errored-state.ts'
 import { checkOut } from './git-source.ts'
 import { type ChildEnd, runChild } from './guarded-child.ts'
 import { outputPump } from './output-pump.ts'
@@ -114,12 +115,23 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
   const root = join(workFolder, 'config')
   const secretsFolder = join(workFolder, 'secrets')
   const planFile = join(workFolder, 'plan.tfplan')
-  const dumps = stateDumpCatcher()
+  const dumps = { stdout: stateDumpCatcher(), stderr: stateDumpCatcher() }
   const environment: Record<string, string> = { ...world.environment, ...bundle.environment }
   let folder = root
 
   async function tofu(args: readonly string[], options: { readonly silent?: boolean } = {}) {
     let output = ''
+    let data = ''
+    /** What is asked for as data, not for people: it is neither shown nor mixed with warnings. */
+    const isData = (stream: 'stdout' | 'stderr') => options.silent === true && stream === 'stdout'
+    function take(stream: 'stdout' | 'stderr', text: string): void {
+      if (isData(stream)) {
+        data += text
+        return
+      }
+      output += text
+      print(text)
+    }
     const end: ChildEnd = await runChild({
       program: world.tofu,
       args,
@@ -128,26 +140,20 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
       outputFolder: join(workFolder, 'output'),
       onStart: world.onProgram,
       onOutput(text, stream) {
-        const shown = stream === 'stdout' && options.silent !== true ? dumps.push(text) : text
-        output += shown
-        if (options.silent !== true || stream === 'stderr') print(shown)
+        take(stream, isData(stream) ? text : dumps[stream].push(text))
       },
       stop,
       firstGraceMs: bundle.firstGraceMs,
       secondGraceMs: bundle.secondGraceMs,
     })
-    if (options.silent !== true) {
-      const rest = dumps.end()
-      output += rest
-      print(rest)
-    }
-    return { ...end, output }
+    for (const stream of ['stdout', 'stderr'] as const) if (!isData(stream)) take(stream, dumps[stream].end())
+    return { ...end, output, data }
   }
 
-  /** @throws RunFailure with tofu's diagnostics; what was stopped is worded by {@link stoppedWords}. */
+  /** Gives what was asked for as data. @throws RunFailure with tofu's diagnostics; what was stopped is worded by {@link stoppedWords}. */
   async function mustSucceed(args: readonly string[], options: { readonly silent?: boolean } = {}): Promise<string> {
-    const { code, stopped, output } = await tofu(args, options)
-    if (code === 0) return output
+    const { code, stopped, output, data } = await tofu(args, options)
+    if (code === 0) return data
     if (stop.aborted) throw new Error(stoppedWords(bundle, stop.reason as StopReason, stopped))
     if (code === undefined) {
       const words = bundle.phase === 'apply' ? mayExist : 'Nothing was changed.'
@@ -238,9 +244,8 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
 
     /** What tofu wrote to `errored.tfstate`, or printed because not even that was possible. */
     async rescueState(): Promise<boolean> {
-      const file = join(folder, 'errored.tfstate')
-      const left = (await stat(file).catch(() => undefined)) === undefined ? undefined : await readFile(file)
-      const state = left ?? dumps.caught()
+      if (bundle.phase !== 'apply') return false
+      const state = (await erroredState(root)) ?? dumps.stderr.caught() ?? dumps.stdout.caught()
       if (state === undefined) return false
       await link.send('PUT', 'errored', state)
       return true

@@ -1,6 +1,6 @@
 /**
  * When tofu can save the state neither to us nor to a file (the disk is full), its last resort is to print it, secrets
- * and all, as one JSON object. That must not be seen in the output, and must not be lost either: it is taken out of the
+ * and all, as one JSON object: on one line, or indented, as the version pleases. That must not be seen in the output, and must not be lost either: it is taken out of the
  * stream and handed over.
  *
  * What looks like the beginning of an object is held back until it ends; what turns out to be no state is given out unchanged.
@@ -23,6 +23,7 @@ export function stateDumpCatcher(): StateDumpCatcher {
 
   function take(complete: string): string {
     if (object === undefined) {
+      if (complete.startsWith('{"')) return judged(complete)
       if (complete !== '{\n') return complete
       object = [complete]
       held = complete.length
@@ -37,6 +38,10 @@ export function stateDumpCatcher(): StateDumpCatcher {
   function release(): string {
     const text = (object ?? []).join('')
     object = undefined
+    return judged(text)
+  }
+
+  function judged(text: string): string {
     if (!isState(text)) return text
     state = text
     return `(the state, ${text.length} bytes, is kept out of the output and saved)\n`
@@ -45,11 +50,13 @@ export function stateDumpCatcher(): StateDumpCatcher {
   return {
     push(text) {
       let shown = ''
-      line += text
-      for (let end = line.indexOf('\n'); end !== -1; end = line.indexOf('\n')) {
-        shown += take(line.slice(0, end + 1))
-        line = line.slice(end + 1)
+      let from = 0
+      for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
+        shown += take(line + text.slice(from, end + 1))
+        line = ''
+        from = end + 1
       }
+      line += text.slice(from)
       return shown
     },
     end() {
@@ -61,7 +68,7 @@ export function stateDumpCatcher(): StateDumpCatcher {
   }
 }
 
-function isState(text: string): boolean {
+export function isState(text: string): boolean {
   try {
     const parsed = JSON.parse(text) as Record<string, unknown>
     return 'serial' in parsed && 'lineage' in parsed

@@ -5,6 +5,7 @@
 import { chmod, lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { maxSourceBytes, type WorkspaceArchive } from '../protocol.ts'
+import { erroredStateFile } from './errored-state.ts'
 import { forbiddenBlocks } from './forbidden-blocks.ts'
 import { RunFailure } from './run-failure.ts'
 
@@ -49,7 +50,7 @@ export async function takeOverBackend(folder: string): Promise<void> {
   await writeFile(join(folder, backendFile), backend)
 }
 
-/** Everything in the folder but git's own data, the providers (which `init` brings) and the backend's memory. */
+/** Everything in the folder but git's own data, the providers (which `init` brings), the backend's memory, and somebody's old `errored.tfstate`. */
 export async function pack(root: string, folder: string): Promise<WorkspaceArchive> {
   const entries: WorkspaceArchive['entries'] = []
   let bytes = 0
@@ -57,6 +58,7 @@ export async function pack(root: string, folder: string): Promise<WorkspaceArchi
     const full = join(entry.parentPath, entry.name)
     const path = relative(root, full).split(sep).join('/')
     if (/^\.git\/|(^|\/)\.terraform\/(providers\/|terraform\.tfstate$)/.test(path)) continue
+    if (entry.name === erroredStateFile) continue
     if (entry.isSymbolicLink()) entries.push({ kind: 'link', path, target: await readlink(full) })
     if (!entry.isFile()) continue
     const [stat, content] = [await lstat(full), await readFile(full)]

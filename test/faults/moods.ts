@@ -1,0 +1,63 @@
+/**
+ * How the cloud and the watches behave in a life, by name. The controller is told what EC2 would tell it (a token that holds
+ * for a day, a lookup that lags ten seconds at most) unless a mood says otherwise.
+ */
+import type { WatchFaults } from './model-cluster.ts'
+import type { CloudMood } from './world.ts'
+
+const dayMs = 24 * 3_600_000
+const lagMs = 10_000
+
+export const cloudMoods = {
+  /** As documented. */
+  'tokens honoured': {
+    settings: { tokenValidityMs: dayMs },
+    tokenValidityMs: dayMs,
+    lookupLagMs: lagMs,
+  },
+  /** moto's way: the lookup alone must do. */
+  'tokens ignored': { settings: { tokenValidityMs: 0 }, tokenValidityMs: dayMs, lookupLagMs: lagMs },
+  'lookups lag': {
+    settings: { tokenValidityMs: dayMs, lookupLagMs: { minMs: 0, maxMs: lagMs } },
+    tokenValidityMs: dayMs,
+    lookupLagMs: lagMs,
+  },
+  /** Within its bound the lookup still decides. */
+  'tokens ignored and lookups lag': {
+    settings: { tokenValidityMs: 0, lookupLagMs: { minMs: 0, maxMs: lagMs } },
+    tokenValidityMs: dayMs,
+    lookupLagMs: lagMs,
+  },
+  /** No token holds long enough to be counted on, and lookups lag four times their bound: it is waited. */
+  'tokens expired and lookups beyond their bound': {
+    settings: { tokenValidityMs: 30_000, lookupLagMs: { minMs: 0, maxMs: 4 * lagMs } },
+    tokenValidityMs: 30_000,
+    lookupLagMs: lagMs,
+  },
+  /** One call in twenty fails, is done and not answered, or is never answered. */
+  'calls fail': {
+    settings: {
+      tokenValidityMs: 0,
+      lookupLagMs: { minMs: 0, maxMs: 2_000 },
+      latencyMs: { minMs: 5, maxMs: 800 },
+      faults: [
+        { action: '*', probability: 0.02, answer: 'error' },
+        { action: '*', probability: 0.01, answer: 'error', error: { code: 'RequestLimitExceeded', status: 503 } },
+        { action: '*', probability: 0.01, effect: 'done', answer: 'reset' },
+        { action: '*', probability: 0.01, effect: 'done', answer: 'never' },
+      ],
+    },
+    tokenValidityMs: dayMs,
+    lookupLagMs: lagMs,
+  },
+} as const satisfies Record<string, CloudMood>
+export type CloudMoodName = keyof typeof cloudMoods
+
+export const watchMoods = {
+  prompt: { maxDelayMs: 0, silence: 0 },
+  /** What the caches show is up to five seconds old. */
+  late: { maxDelayMs: 5_000, silence: 0 },
+  /** Besides, one event in ten is lost, with all that follow, until the watch is refused as too old. */
+  lossy: { maxDelayMs: 2_000, silence: 0.1 },
+} as const satisfies Record<string, WatchFaults>
+export type WatchMoodName = keyof typeof watchMoods

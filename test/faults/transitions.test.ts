@@ -1,0 +1,157 @@
+/**
+ * Random histories of a VM: its spec changed, its instance stopped, started, terminated, retagged and resized outside, all at any
+ * time and with mishaps around side effects. When the world comes to rest, the instance is as the spec wants it, or a
+ * condition `Stalled` tells why not.
+ *
+ *     FAULTS_SCALE=20 vitest run test/faults/transitions.test.ts
+ *
+ * A failure prints the shortest history that fails, and the seed and path with which fast-check repeats it.
+ */
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { instanceTags } from '../../crds/names.ts'
+import type { VM } from '../../crds/vm.ts'
+import { vmKind } from '../../crds/vm.ts'
+import { getCondition } from '../../kube/conditions.ts'
+import { doneInQuiet } from './campaign.ts'
+import { isAlive } from './liveness.ts'
+import { type CloudMoodName, cloudMoods, watchMoods } from './moods.ts'
+import { chance } from './random.ts'
+import { create, key, nothingLeft, oneLeftUntagged, remove, theVM } from './scenarios.ts'
+import { mishaps } from './side-effects.ts'
+import { createWorld, type World } from './world.ts'
+
+const scale = Number(process.env.FAULTS_SCALE ?? '1')
+const patienceMs = 40 * 60_000
+
+type Spec = Partial<VM['spec']>
+type Happening =
+  | { readonly kind: 'spec'; readonly spec: Spec }
+  | { readonly kind: 'outside'; readonly action: 'start' | 'stop' | 'terminate' | 'interrupt' }
+  | { readonly kind: 'resized'; readonly instanceType: string }
+  | { readonly kind: 'retagged'; readonly keys: readonly string[] }
+  | { readonly kind: 'cloud'; readonly refuses: boolean }
+
+const types = ['t3.micro', 't3.large'] as const
+const tagSets = [{}, { team: 'a' }, { team: 'b', tier: 'web' }] as const
+
+const happening: fc.Arbitrary<Happening> = fc.oneof(
+  fc.record({
+    kind: fc.constant('spec' as const),
+    spec: fc.oneof(
+      fc.record({ powerState: fc.constantFrom('Running' as const, 'Stopped' as const) }),
+      fc.record({ instanceType: fc.constantFrom(...types) }),
+      fc.record({ replacePolicy: fc.constantFrom('Never' as const, 'OnTermination' as const) }),
+      fc.record({ deletionPolicy: fc.constantFrom('Delete' as const, 'Orphan' as const) }),
+      fc.record({ tags: fc.constantFrom(...tagSets) }),
+    ),
+  }),
+  fc.record({
+    kind: fc.constant('outside' as const),
+    action: fc.constantFrom('start' as const, 'stop' as const, 'terminate' as const, 'interrupt' as const),
+  }),
+  fc.record({ kind: fc.constant('resized' as const), instanceType: fc.constantFrom(...types) }),
+  fc.record({
+    kind: fc.constant('retagged' as const),
+    keys: fc.subarray([instanceTags.vmUID, instanceTags.cluster, instanceTags.incarnation, 'Name', 'team']),
+  }),
+  fc.record({ kind: fc.constant('cloud' as const), refuses: fc.boolean() }),
+)
+
+const moods: [CloudMoodName, ...CloudMoodName[]] = [
+  'tokens honoured',
+  'tokens ignored and lookups lag',
+  'tokens expired and lookups beyond their bound',
+]
+
+const history = fc.record({
+  seed: fc.nat(),
+  cloud: fc.constantFrom(...moods),
+  watch: fc.constantFrom(...(Object.keys(watchMoods) as (keyof typeof watchMoods)[])),
+  happenings: fc.array(fc.tuple(happening, fc.nat(60_000)), { maxLength: 8 }),
+  mishaps: fc.array(fc.tuple(fc.nat(25), fc.constantFrom(...mishaps)), { maxLength: 3 }),
+})
+
+function happens({ cluster, sim }: World, what: Happening): void {
+  const ids = sim
+    .instances()
+    .filter(isAlive)
+    .map(({ id }) => id)
+  if (what.kind === 'spec') return void cluster.user.patch(vmKind, key, { spec: what.spec })
+  if (what.kind === 'cloud') {
+    const refusal = { action: '*', error: { code: 'UnauthorizedOperation', status: 403 } } as const
+    return void sim.configure({ faults: what.refuses ? [refusal] : [] })
+  }
+  if (ids.length === 0) return
+  if (what.kind === 'outside') sim.outside({ action: what.action, ids })
+  else if (what.kind === 'resized') sim.outside({ action: 'resize', ids, instanceType: what.instanceType })
+  else if (what.keys.length > 0) sim.outside({ action: 'untag', ids, keys: [...what.keys] })
+}
+
+/** In what the instance is not as the spec wants it, once everything is at rest. */
+function differences(world: World): string[] {
+  const vm = theVM(world)
+  const alive = world.sim.instances().filter(isAlive)
+  const ready = getCondition(vm?.status?.conditions, 'Ready')
+  const stalled = getCondition(vm?.status?.conditions, 'Stalled')
+  if (!vm || !ready) return ['it says nothing']
+  if (alive.length > 1) return [`it has ${alive.length} instances`]
+  if (ready.status !== 'True') {
+    const said = `${ready.reason}: ${ready.message}`
+    if (!stalled) return [`neither Ready nor Stalled: ${said}`]
+    const [instance] = alive
+    const isTrue =
+      ready.reason === 'InstanceGone' ? !instance : ready.reason === 'StopRequired' && instance?.state === 'running'
+    return isTrue ? [] : [`Stalled for no reason: ${said}`]
+  }
+  const [instance] = alive
+  if (!instance) return ['it is Ready without an instance']
+  const tags = { ...vm.spec.tags, [instanceTags.vmUID]: vm.metadata.uid, Name: key.name }
+  const surplus = ['team', 'tier'].filter((name) => !(name in (vm.spec.tags ?? {})) && name in instance.tags)
+  return [
+    ...(instance.id === vm.status?.instanceID ? [] : [`its status names ${vm.status?.instanceID}`]),
+    ...(instance.state === (vm.spec.powerState === 'Stopped' ? 'stopped' : 'running') ? [] : [`is ${instance.state}`]),
+    ...(instance.instanceType === vm.spec.instanceType ? [] : [`is a ${instance.instanceType}`]),
+    ...Object.entries(tags).flatMap(([name, value]) =>
+      instance.tags[name] === value ? [] : [`its tag ${name} is ${instance.tags[name]}`],
+    ),
+    ...surplus.map((name) => `its tag ${name} is still there`),
+  ]
+}
+
+it('whatever happens, a VM comes to be as its spec wants it, or says why not', {
+  timeout: 600_000 * Math.max(1, scale),
+}, async () => {
+  const lives = fc.asyncProperty(history, async ({ seed, cloud, watch, happenings, mishaps: planned }) => {
+    const plan = new Map(planned)
+    const random = chance(seed)
+    const world = createWorld({
+      random,
+      cloud: cloudMoods[cloud],
+      watch: watchMoods[watch],
+      mishapAt: (index) => plan.get(index),
+    })
+    try {
+      create().act(world)
+      for (const [what, afterMs] of happenings) {
+        await world.time.run(() => false, afterMs)
+        happens(world, what)
+      }
+      world.sim.configure({ faults: [] })
+      // What only a person can mend is tried again in six minutes at most.
+      const isAsItShouldBe = await world.time.run(() => differences(world).length === 0, patienceMs)
+      const wrong = isAsItShouldBe ? await doneInQuiet(world) : differences(world)
+      expect([...wrong, ...differences(world), ...world.breaches]).toEqual([])
+
+      const orphan = theVM(world)?.spec.deletionPolicy === 'Orphan'
+      const had = world.sim.instances().filter(isAlive).length
+      remove.act(world)
+      expect(await world.time.run(() => theVM(world) === undefined, patienceMs)).toBe(true)
+      expect(orphan && had > 0 ? oneLeftUntagged(world) : nothingLeft(world)).toBeUndefined()
+      expect(world.breaches).toEqual([])
+    } finally {
+      world.end()
+    }
+  })
+  await fc.assert(lives, { numRuns: Math.ceil(400 * scale) })
+})
