@@ -73,11 +73,12 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
 
   const audit = await openAudit(config, (error) => log.error({ err: error }, 'the audit log cannot be written'))
   const store = openStore({ client, namespace: config.namespace, signal: ended.signal })
+  let isListening = false
   const side = await probes({
     host: config.metricsHost,
     port: config.metricsPort,
     registry: metrics.registry,
-    missing: () => missing(store),
+    missing: () => [...missing(store), ...(isListening ? [] : ['it does not listen yet'])],
   })
   await store.synced(signal)
 
@@ -91,6 +92,7 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
     onMalformed: recordMalformed,
     onError: (error) => log.error({ err: error }, 'a request failed outside of its route'),
   })
+  isListening = true
   const timers = [every(KEYS_EVERY_MS, keys.refresh), ...sweeps.map((sweep) => every(SWEEP_EVERY_MS, sweep))]
   metrics.observed('skyclust_api_audit_dropped', 'Audit lines that were lost.', () => audit.log.dropped)
   metrics.observed('skyclust_api_audit_pending', 'Audit lines that wait to be written.', () => audit.log.pending)

@@ -15,7 +15,13 @@ import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type Clock, systemClock } from './clock.ts'
-import { type Kubeconfig, type KubeconfigCluster, type KubeconfigUser, readKubeconfig } from './kubeconfig.ts'
+import {
+  type ExecPlugin,
+  type Kubeconfig,
+  type KubeconfigCluster,
+  type KubeconfigUser,
+  readKubeconfig,
+} from './kubeconfig.ts'
 
 export interface Cluster {
   /** Of the API server; a path prefix is kept. */
@@ -89,7 +95,7 @@ export function loadCluster(options: LoadClusterOptions): Cluster {
       plugin = undefined // a new one forgets the token that it got before
     }
     const { cluster, user } = loaded
-    const answer = user.exec || user['auth-provider'] ? await askPlugin(user) : {}
+    const answer = user.exec || user['auth-provider'] ? await askPlugin(loaded) : {}
     const tls = server.startsWith('https:') ? { ...tlsOf(cluster, user), ...answer.tls } : {}
     const before = remembered?.credentials.tls
     const credentials = {
@@ -100,8 +106,8 @@ export function loadCluster(options: LoadClusterOptions): Cluster {
     return credentials
   }
 
-  async function askPlugin(user: KubeconfigUser): Promise<Partial<Credentials>> {
-    plugin ??= loadPlugin(user)
+  async function askPlugin(kubeconfig: Kubeconfig): Promise<Partial<Credentials>> {
+    plugin ??= loadPlugin(kubeconfig)
     return (await plugin)()
   }
 
@@ -188,12 +194,13 @@ function dataOrFile(base64: string | undefined, file: string | undefined): Buffe
 /** Asks an exec plugin or auth provider; it remembers its answer until that expires. */
 type Plugin = () => Promise<Partial<Credentials>>
 
-async function loadPlugin(user: KubeconfigUser): Promise<Plugin> {
+async function loadPlugin({ user, cluster: asked }: Kubeconfig): Promise<Plugin> {
   const { KubeConfig } = await import('@kubernetes/client-node')
   const kubeConfig = new KubeConfig()
   // The server is never asked by it, but it must have one, and refuses plain http.
   const cluster = { name: 'unused', server: 'https://unused', skipTLSVerify: false }
-  kubeConfig.loadFromClusterAndUser(cluster, { name: user.name, exec: user.exec, authProvider: user['auth-provider'] })
+  const exec = user.exec && { ...user.exec, env: [...(user.exec.env ?? []), execInfo(user.exec, asked)] }
+  kubeConfig.loadFromClusterAndUser(cluster, { name: user.name, exec, authProvider: user['auth-provider'] })
   return async () => {
     const answer: RequestOptions = {}
     await kubeConfig.applyToHTTPSOptions(answer)
@@ -206,6 +213,20 @@ async function loadPlugin(user: KubeconfigUser): Promise<Plugin> {
       },
     }
   }
+}
+
+/**
+ * The variable in which a plugin is told what it is asked for, and of which cluster if it wants to know; GKE's and Azure's plugins do not run without.
+ *
+ * @see https://kubernetes.io/docs/reference/config-api/client-authentication.v1/
+ */
+function execInfo(exec: ExecPlugin, cluster: KubeconfigCluster): { name: string; value: string } {
+  const { server, 'certificate-authority': file, 'certificate-authority-data': data, ...others } = cluster
+  const authority = dataOrFile(data, file)?.toString('base64')
+  const about = { server, ...others, ...(authority ? { 'certificate-authority-data': authority } : {}) }
+  const spec = { interactive: false, ...(exec.provideClusterInfo ? { cluster: about } : {}) }
+  const value = JSON.stringify({ kind: 'ExecCredential', apiVersion: exec.apiVersion, spec })
+  return { name: 'KUBERNETES_EXEC_INFO', value }
 }
 
 function parseUrl(text: string, field: string): URL {

@@ -40,8 +40,19 @@ export interface KubeconfigUser {
   readonly as?: string
   readonly 'as-uid'?: string
   readonly 'as-groups'?: readonly string[]
-  readonly exec?: { readonly command: string; readonly [field: string]: unknown }
+  readonly exec?: ExecPlugin
   readonly 'auth-provider'?: unknown
+}
+
+/** A program that prints credentials. */
+export interface ExecPlugin {
+  readonly command: string
+  /** `client.authentication.k8s.io/v1` or `v1beta1`. */
+  readonly apiVersion?: string
+  readonly env?: readonly { readonly name: string; readonly value: string }[] | null
+  /** Whether it wants to be told of the cluster. */
+  readonly provideClusterInfo?: boolean
+  readonly [field: string]: unknown
 }
 
 interface Context {

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../../tools/free-port.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { processKubeconfig } from '../cluster/process-account.ts'
 import { type Program, startProgram } from '../cluster/program.ts'
@@ -93,6 +94,15 @@ describe('the facade', () => {
       ])
     },
   )
+
+  it('is ready not before it answers', async () => {
+    const [port, metrics] = [await freePort(), await freePort()]
+    await using program = start({ SKYCLUST_API_PORT: String(port), SKYCLUST_METRICS_PORT: String(metrics) })
+    const isReady = async () => (await fetch(`http://127.0.0.1:${metrics}/readyz`).catch(() => undefined))?.ok === true
+    while (!(await isReady())) expect(program.lines.filter((line) => line.startsWith('api:'))).toEqual([])
+
+    expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200)
+  })
 
   it('takes its settings from a YAML file, and the environment wins', async () => {
     const file = join(directory, 'settings.yaml')

@@ -39,7 +39,7 @@ describe('make dev', () => {
   it(
     'is up from a fresh clone, does what its last lines say, stops with Ctrl-C, and finds everything again',
     async () => {
-      const dev = clone.makeDev()
+      await using dev = clone.makeDev()
       const env = await dev.up()
 
       expect(Object.keys(env)).toEqual([
@@ -68,7 +68,7 @@ describe('make dev', () => {
       await dev.exited
       await nothingLeft()
 
-      const again = clone.makeDev()
+      await using again = clone.makeDev()
       const envAgain = await again.up()
       expect({ uids: await uids(), instances: await instances() }).toEqual(before)
       const { CONTROLLER_PID: _, API_PID: __, ...lasting } = env
@@ -84,7 +84,7 @@ describe('make dev', () => {
   it(
     'starts again what crashed and says its new pid, refuses a second of its kind, and leaves nothing when killed itself',
     async () => {
-      const dev = clone.makeDev()
+      await using dev = clone.makeDev()
       const env = await dev.up()
 
       process.kill(Number(env.API_PID), 'SIGKILL')
@@ -100,7 +100,7 @@ describe('make dev', () => {
       expect(dev.output()).toContain('controller ended (signal SIGKILL); starting it again')
       expect((await fetch(`${env.API_URL}/health`)).status).toBe(200)
 
-      const second = clone.makeDev()
+      await using second = clone.makeDev()
       expect((await second.exited).code).not.toBe(0)
       expect(second.output()).toMatch(/^make dev runs here already, as process \d+: stop that one first$/m)
 
@@ -116,7 +116,7 @@ describe('make dev', () => {
     'says in one line which port it cannot have',
     async () => {
       await using server = await listening()
-      const dev = clone.makeDev({ SKYCLUST_API_PORT: String(server.port) })
+      await using dev = clone.makeDev({ SKYCLUST_API_PORT: String(server.port) })
 
       expect((await dev.exited).code).not.toBe(0)
       expect(dev.output()).toMatch(new RegExp(`^port ${server.port} is in use: `, 'm'))

@@ -20,7 +20,8 @@ export interface Clone extends AsyncDisposable {
   running(): string[]
 }
 
-export interface MakeDev {
+/** Ended at once with `await using`. */
+export interface MakeDev extends AsyncDisposable {
   /** Resolves with the promised `.dev/env`. Throws with what was printed when it ends before. */
   up(): Promise<Record<string, string>>
   /** All that it has printed. */
@@ -79,6 +80,9 @@ function makeDev(directory: string, environment: Readonly<Record<string, string>
     output: () => output,
     controlC: () => process.kill(-make.pid, 'SIGINT'),
     kill: (signal) => void make.kill(signal),
+    async [Symbol.asyncDispose]() {
+      await make.stop(0)
+    },
     async up() {
       while (!output.includes('SkyClust is up') || !existsSync(join(directory, '.dev/env'))) {
         const exit = make.exit()

@@ -186,6 +186,28 @@ describe('an exec plugin', () => {
     await expect.poll(isAskedAgain, PATIENCE).toBe(2)
   })
 
+  it('is told what it is asked for, and of the cluster if it wants to know', async () => {
+    const command = join(folder, 'curious.sh')
+    const { token } = await mortalToken()
+    await answer({ token })
+    const script = `#!/bin/sh\nprintf %s "$KUBERNETES_EXEC_INFO" >'${folder}/info'\ncat '${folder}/answer.json'\n`
+    await writeFile(command, script, { mode: 0o755 })
+    const user = { exec: { ...execOf(command).exec, provideClusterInfo: true } }
+    await connectBy({ environment: { KUBECONFIG: await kubeconfig(user) } }).list(configMapType, { namespace })
+
+    expect(JSON.parse(await readFile(join(folder, 'info'), 'utf8'))).toEqual({
+      kind: 'ExecCredential',
+      apiVersion: 'client.authentication.k8s.io/v1',
+      spec: {
+        interactive: false,
+        cluster: {
+          server: cluster.server.href,
+          'certificate-authority-data': Buffer.from(cluster.authority.certificate).toString('base64'),
+        },
+      },
+    })
+  })
+
   it('may answer with a client certificate', async () => {
     const { command } = await plugin()
     const alice = await cluster.authority.issueClient('alice', [])
