@@ -28,6 +28,11 @@ describe('a price list', () => {
   it('may stand with others in one file', () => {
     const sim = ours.replace('provider: aws', 'provider: sim')
     expect(parsePriceLists(`${ours}---${sim}`, 'prices.yaml')).toHaveLength(2)
+    const two = `- ${ours.trim().replaceAll('\n', '\n  ')}\n- ${sim.trim().replaceAll('\n', '\n  ')}\n`
+    expect(parsePriceLists(two, 'prices.yaml')).toHaveLength(2)
+    expect(() => parsePriceLists(`${ours}---${ours.replace('USD', 'EUR')}`, 'prices.yaml')).toThrow(
+      'prices.yaml, list 2: currency: ',
+    )
   })
 
   it.each([

@@ -1,6 +1,6 @@
 /**
  * Price lists as files: those that come with the program, and the operator's, which has the same form. A file may hold several
- * lists, one a YAML document:
+ * lists, as YAML documents or as a sequence:
  *
  *     provider: aws
  *     source: our agreement with AWS
@@ -39,13 +39,17 @@ const listSchema = z.strictObject({
 export function parsePriceLists(text: string, file: string): readonly PriceList[] {
   const documents = parseAllDocuments(text)
   if (!Array.isArray(documents) || documents.length === 0) throw new Error(`${file}: has no price list`)
-  return documents.map((document, index) => {
-    const where = documents.length === 1 ? file : `${file}, document ${index + 1}`
+  const found = documents.flatMap((document): unknown[] => {
     const [problem] = document.errors
-    if (problem !== undefined) throw new Error(`${where}: ${firstLine(problem.message)}`)
-    const parsed = listSchema.safeParse(document.toJS())
-    if (!parsed.success) throw new Error(`${where}: ${words(parsed.error.issues[0])}`)
-    return priceList(parsed.data)
+    if (problem !== undefined) throw new Error(`${file}: ${firstLine(problem.message)}`)
+    const content: unknown = document.toJS()
+    return Array.isArray(content) ? content : [content]
+  })
+  return found.map((content, index) => {
+    const parsed = listSchema.safeParse(content)
+    if (parsed.success) return priceList(parsed.data)
+    const where = found.length === 1 ? file : `${file}, list ${index + 1}`
+    throw new Error(`${where}: ${words(parsed.error.issues[0])}`)
   })
 }
 
