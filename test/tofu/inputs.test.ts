@@ -1,5 +1,6 @@
 /** What goes into a run: sources, variables, credentials; and that no secret comes out. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
@@ -9,14 +10,36 @@ import { type Workbench, workbench } from './workbench.ts'
 
 let bench: Workbench
 let git: GitServer
+let tools = ''
+
+/** Stands for the network and for the sshd behind it: lets in who has the key and knows the host, and runs what is asked for here. */
+const ssh = `#!/bin/sh
+while [ $# -gt 0 ]; do
+  case $1 in
+    -i) key=$2; shift 2 ;;
+    -F) shift 2 ;;
+    -o) case $2 in UserKnownHostsFile=*) hosts=\${2#*=} ;; StrictHostKeyChecking=*) strict=\${2#*=} ;; esac; shift 2 ;;
+    *) break ;;
+  esac
+done
+grep -q the-right-key "$key" && grep -q "$(echo $1 | cut -d@ -f2)" "$hosts" && [ "$strict" = yes ] || {
+  echo "$1: Permission denied (publickey)." >&2
+  exit 255
+}
+shift
+exec sh -c "$*"
+`
 beforeAll(async () => {
-  bench = await workbench()
+  tools = await mkdtemp(join(tmpdir(), 'skyclust-tools-'))
+  await writeFile(join(tools, 'ssh'), ssh, { mode: 0o755 })
+  bench = await workbench({ provider: true, environment: { PATH: `${tools}:${process.env.PATH}` } })
   await mkdir(join(bench.folder, 'git'))
   git = await gitServer(join(bench.folder, 'git'), 'git-password-1')
 })
 afterAll(async () => {
   await git?.[Symbol.asyncDispose]()
   await bench?.[Symbol.asyncDispose]()
+  await rm(tools, { recursive: true, force: true })
 })
 
 async function apply(...objects: object[]): Promise<void> {
@@ -51,6 +74,31 @@ describe('a git source', () => {
     expect(await bench.output('git')).not.toContain('git-password-1')
   })
 
+  it('is fetched over ssh with the key of its Secret, from a host that the Secret knows, at a commit', async () => {
+    const known = { known_hosts: 'git.example ssh-ed25519 AAAA' }
+    await apply(
+      secret('git-key', { 'ssh-privatekey': 'the-right-key', ...known }),
+      secret('git-other-key', { 'ssh-privatekey': 'another-key', ...known }),
+    )
+    const ref = await git.commit({ 'stacks/ssh/main.tf': main, 'stacks/ssh/word.txt': 'by ssh' })
+    const url = `git@git.example:${join(bench.folder, 'git/work/.git')}`
+    const sourceWith = (name: string) => ({ git: { url, ref, path: 'stacks/ssh', secretRef: { name } } })
+    await bench.run('ssh', { command: 'apply', stack: 'ssh', source: sourceWith('git-key') })
+    await bench.run('ssh-other', { stack: 'ssh-other', source: sourceWith('git-other-key') })
+    expect((await bench.over('ssh')).status).toMatchObject({ phase: 'Completed', outputs: { word: 'by ssh' } })
+    expect((await bench.over('ssh-other')).status?.error).toContain('Permission denied (publickey)')
+  })
+
+  it('of five megabytes is planned as any other', async () => {
+    await apply(secret('git-login', { username: 'git', password: 'git-password-1' }))
+    await git.commit({
+      'big/main.tf': `locals {\n  blob = "${'x'.repeat(5_000_000)}"\n}\noutput "n" { value = length(local.blob) }\n`,
+    })
+    const source = { git: { url: git.url, path: 'big', secretRef: { name: 'git-login' } } }
+    await bench.run('big', { command: 'apply', stack: 'big', source })
+    expect((await bench.over('big')).status).toMatchObject({ phase: 'Completed', outputs: { n: '5000000' } })
+  })
+
   it.each([
     ['a ref that is gone', { ref: 'no-such-branch' }, /no-such-branch/],
     ['a path that is not there', { path: 'nowhere' }, /not a folder/],
@@ -81,6 +129,18 @@ describe('a ConfigMap', () => {
     })
     await bench.run('map', { command: 'apply', stack: 'map', source: { configMapRef: { name: 'config' } } })
     expect((await bench.over('map')).status?.outputs).toEqual({ x: 'from a map' })
+  })
+})
+
+describe('a provider', () => {
+  const waits = 'resource "time_sleep" "wait" {\n  create_duration = "1s"\n}\n'
+
+  it('comes from the folder that the operator named, without a registry', async () => {
+    const main = `terraform {\n  required_providers {\n    time = { source = "hashicorp/time" }\n  }\n}\n${waits}`
+    await bench.run('time', { command: 'apply', stack: 'time', source: { inline: { 'main.tf': main } } })
+    expect((await bench.over('time')).status?.phase).toBe('Completed')
+    expect(await bench.output('time')).toContain('Installing hashicorp/time')
+    expect(await bench.output('time', 'apply')).toContain('time_sleep.wait: Creation complete after 1s')
   })
 })
 
@@ -165,6 +225,7 @@ describe('what admission refuses', () => {
       'spec.source.git.ref',
     ],
     ['a variable that is no name', { variables: { '1x': 'y' } }, 'spec.variables'],
+    ['a file that is too long', { source: { inline: { 'main.tf': 'x'.repeat(5_000_000) } } }, 'oo l'],
   ])('is %s, with the field and what would be right', async (_what, spec, words) => {
     await expect(bench.run('refused', spec)).rejects.toThrow(words)
   })

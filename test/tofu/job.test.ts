@@ -100,6 +100,22 @@ describe('a run in Jobs', () => {
     expect(head.holder).toBeUndefined()
   })
 
+  it('whose node is gone is Interrupted; what lives on there can write nothing, and the stack is free', async () => {
+    const long = { 'main.tf': slow['main.tf'].replace('sleep 3', 'sleep 25') }
+    await bench.run('job-node', { command: 'apply', stack: 'node', source: { inline: long } })
+    await expect.poll(() => bench.output('job-node', 'apply'), { timeout: 30_000 }).toContain('up')
+    node.loseNode('job-node-apply')
+    const pods = ['delete', 'pod', '-n', bench.namespace, '-l', 'skyclust.io/tofu-run=job-node']
+    await bench.cluster.kubectl(...pods, '--force', '--grace-period=0')
+    const run = await bench.over('job-node')
+    expect(getCondition(run.status?.conditions, 'Ready')?.reason).toBe('Interrupted')
+    expect(run.status?.error).toContain('resources may exist')
+    await node.ended('job-node-apply')
+    expect(await bench.state(run)).toBeUndefined()
+    const head = await bench.tofuRuns.states.head(await bench.tofuRuns.stackOf(run))
+    expect(head.holder ?? head.lock).toBeUndefined()
+  })
+
   it('goes on while the controller is stopped and started again', async () => {
     await bench.run('job-restart', { command: 'apply', stack: 'restart', source: { inline: slow } })
     await expect.poll(() => bench.output('job-restart', 'apply'), { timeout: 30_000 }).toContain('up')

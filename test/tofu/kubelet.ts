@@ -5,6 +5,7 @@
  * collector and the API server around it are the real ones. A deleted pod gets SIGTERM, and SIGKILL after `graceMs`.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { type Pod, podType, secretType } from '../../kube/builtin-types.ts'
 import { cache } from '../../kube/cache.ts'
@@ -15,6 +16,10 @@ import { keyOf } from '../../kube/resource.ts'
 export interface Kubelet extends AsyncDisposable {
   /** The pods that were run so far. */
   readonly ran: readonly Pod[]
+  /** The node of a pod is gone: its process lives on there, and nothing of it is heard any more. */
+  loseNode(podPrefix: string): void
+  /** Settles when the process of that pod has ended. */
+  ended(podPrefix: string): Promise<void>
   /** SIGKILL for the process of a pod, as the kernel does when memory runs out. */
   killProcess(podPrefix: string): void
 }
@@ -33,6 +38,7 @@ export async function kubelet(options: {
   const stopping = new AbortController()
   const processes = new Map<string, ChildProcess>()
   const ran: Pod[] = []
+  const lost = new Set<string>()
 
   async function environmentOf(pod: Pod): Promise<Record<string, string>> {
     const environment: Record<string, string> = { ...image }
@@ -48,6 +54,7 @@ export async function kubelet(options: {
   }
 
   async function report(pod: Pod, phase: string, state: object): Promise<void> {
+    if (lost.has(pod.metadata.uid)) return
     const status = {
       phase,
       containerStatuses: [{ name: 'tofu', image: '', imageID: '', ready: false, restartCount: 0, state }],
@@ -76,7 +83,7 @@ export async function kubelet(options: {
 
   function end(pod: Pod): void {
     const child = processes.get(pod.metadata.uid)
-    if (child === undefined || child.exitCode !== null) return
+    if (child === undefined || child.exitCode !== null || lost.has(pod.metadata.uid)) return
     child.kill('SIGTERM')
     setTimeout(() => child.kill('SIGKILL'), graceMs).unref()
   }
@@ -91,12 +98,16 @@ export async function kubelet(options: {
   })
   await pods.synced()
 
+  const uidOf = (prefix: string) => ran.find(({ metadata }) => metadata.name.startsWith(prefix))?.metadata.uid ?? ''
+
   return {
     ran,
-    killProcess(prefix) {
-      const pod = ran.find(({ metadata }) => metadata.name.startsWith(prefix))
-      processes.get(pod?.metadata.uid ?? '')?.kill('SIGKILL')
+    loseNode: (prefix) => void lost.add(uidOf(prefix)),
+    async ended(prefix) {
+      const child = processes.get(uidOf(prefix))
+      if (child?.exitCode === null && child.signalCode === null) await once(child, 'exit')
     },
+    killProcess: (prefix) => void processes.get(uidOf(prefix))?.kill('SIGKILL'),
     async [Symbol.asyncDispose]() {
       stopping.abort()
       for (const child of processes.values()) child.kill('SIGKILL')

@@ -96,6 +96,24 @@ describe('an approval', () => {
     expect((await bench.over('manual')).status?.phase).toBe('Completed')
   })
 
+  it('may be kept from who plans: setting spec.approvedPlan needs the verb approve', async () => {
+    const { cluster, namespace } = bench
+    const verbs = ['get', 'list', 'watch', 'create', 'patch', 'update']
+    await cluster.kubectl(
+      ...['create', 'role', 'planner', '-n', namespace, '--resource=tofuruns.skyclust.io', `--verb=${verbs}`],
+    )
+    await cluster.kubectl('create', 'rolebinding', 'planner', '-n', namespace, '--role=planner', '--user=pat')
+    await bench.run('asked', { command: 'apply', stack: 'asked', approval: { mode: 'Manual' } })
+    const { status } = await bench.until('asked', (run) => run.status?.phase === 'AwaitingApproval')
+    const approvedPlan = status?.plan?.digest
+    await expect(bench.patch('asked', { approvedPlan }, 'pat')).rejects.toThrow('you may not approve runs here')
+    await bench.patch('asked', { cancel: true }, 'pat')
+    expect((await bench.over('asked')).status).toMatchObject({
+      phase: 'Cancelled',
+      error: 'Cancelled before its plan was approved; nothing was changed.',
+    })
+  })
+
   it('of a plan that the state has left behind is refused in words', async () => {
     await bench.run('slow-approval', { command: 'apply', stack: 'left', approval: { mode: 'Manual' } })
     const waiting = await bench.until('slow-approval', ({ status }) => status?.phase === 'AwaitingApproval')
@@ -150,6 +168,18 @@ describe('a cancel', () => {
     const head = await bench.tofuRuns.states.head(await bench.tofuRuns.stackOf(run))
     expect(head.holder).toBeUndefined()
     expect(head.lock).toBeUndefined()
+  })
+
+  it('while planning ends it at once, and nothing is changed or locked', async () => {
+    const many = { 'main.tf': 'resource "terraform_data" "many" {\n  count = 4000\n}\n' }
+    await bench.run('many', { command: 'apply', stack: 'many', source: { inline: many } })
+    await expect.poll(() => bench.output('many'), { timeout: 30_000 }).toContain('Initializing')
+    await bench.patch('many', { cancel: true })
+    const run = await bench.over('many')
+    expect(run.status).toMatchObject({ phase: 'Cancelled', error: expect.stringMatching(/nothing was changed/) })
+    const head = await bench.tofuRuns.states.head(await bench.tofuRuns.stackOf(run))
+    expect((await bench.state(run))?.resources ?? []).toEqual([])
+    expect(head.holder ?? head.lock).toBeUndefined()
   })
 
   it('before anything began does nothing', async () => {

@@ -17,6 +17,8 @@ import type { Cache } from '../../kube/cache.ts'
 import { type KubeClient, kubeClient } from '../../kube/client.ts'
 import { loadCluster } from '../../kube/cluster.ts'
 import { freePort } from '../../tools/free-port.ts'
+import { platformOf } from '../../tools/platform.ts'
+import { providerMirror } from '../../tools/provider-mirror.ts'
 import { workshop } from '../../tools/workshop.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { processKubeconfig } from '../cluster/process-account.ts'
@@ -43,7 +45,8 @@ export interface Workbench extends AsyncDisposable {
   readonly tofu: string
   /** Applies a run; what is not given is a plan of one `terraform_data`. */
   run(name: string, spec?: Record<string, unknown>): Promise<TofuRun>
-  patch(name: string, spec: Record<string, unknown>): Promise<void>
+  /** @param as whom; default: an administrator */
+  patch(name: string, spec: Record<string, unknown>, as?: string): Promise<void>
   /** The run, once it passes the test. */
   until(name: string, test: (run: TofuRun) => boolean, timeoutMs?: number): Promise<TofuRun>
   /** The run when it is over. */
@@ -63,6 +66,8 @@ export interface WorkbenchOptions {
   readonly secondGraceMs?: number
   readonly environment?: Readonly<Record<string, string>>
   readonly keepVersions?: number
+  /** Whether runs find the provider hashicorp/time; without it they find none. */
+  readonly provider?: boolean
   /** Whether `lines` can be broken. */
   readonly breakable?: boolean
 }
@@ -71,7 +76,8 @@ export const oneResource = { 'main.tf': 'resource "terraform_data" "one" {\n  in
 
 export async function workbench(options: WorkbenchOptions = {}): Promise<Workbench> {
   const cluster = await sharedCluster()
-  const tofu = await workshop({ environment: process.env, home: homedir() }).obtain('tofu')
+  const { obtain } = workshop({ environment: process.env, home: homedir() })
+  const tofu = await obtain('tofu')
   const namespace = await cluster.namespace('tofu')
   const installation = INSTALLATION_NAMESPACE
   const folder = await mkdtemp(join(tmpdir(), 'skyclust-tofu-'))
@@ -90,7 +96,12 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
     cluster: loadCluster({ environment: { KUBECONFIG: cluster.kubeconfig } }),
     fieldManager: 'test',
   })
-  const places = processPlaces({ folder, tofu, environment: options.environment ?? {} })
+  const environment = { ...options.environment }
+  if (options.provider) {
+    const mirror = { folder: join(folder, 'providers'), platform: platformOf(process.platform, process.arch) }
+    environment.SKYCLUST_TOFU_PLUGIN_DIR = await providerMirror(await obtain('terraform-provider-time'), mirror)
+  }
+  const places = processPlaces({ folder, tofu, environment })
   let running = await started()
 
   async function started() {
@@ -146,9 +157,18 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
       await cluster.kubectlWith(stringify(manifest), 'apply', '-f', '-')
       return administrator.get(tofuRunKind, { namespace, name })
     },
-    async patch(name, spec) {
+    async patch(name, spec, as) {
       const body = JSON.stringify({ spec })
-      await cluster.kubectl('patch', 'tofurun', name, '-n', namespace, '--type=merge', `--patch=${body}`)
+      await cluster.kubectl(
+        'patch',
+        'tofurun',
+        name,
+        '-n',
+        namespace,
+        '--type=merge',
+        `--patch=${body}`,
+        ...(as === undefined ? [] : [`--as=${as}`]),
+      )
     },
     until,
     over: (name, timeoutMs) => until(name, ({ status }) => status?.completedAt !== undefined, timeoutMs),

@@ -12,6 +12,8 @@ export interface OutputPump {
   write(text: string): void
   /** Sends what there is, until everything has arrived. */
   close(): Promise<void>
+  /** Sends nothing more. */
+  cease(): void
 }
 
 /** A piece is never longer than this, redaction done. UTF-16 units; at most three bytes each. */
@@ -61,14 +63,19 @@ export function outputPump(options: {
   }
   let timer = setTimeout(tick, everyMs)
 
+  function cease(): void {
+    closed = true
+    clearTimeout(timer)
+  }
+
   return {
+    cease,
     write(text) {
       const shown = redactor.push(text)
       if (shown !== '') add(shown)
     },
     async close() {
-      closed = true
-      clearTimeout(timer)
+      cease()
       const rest = redactor.end()
       if (rest !== '') add(rest)
       await sending

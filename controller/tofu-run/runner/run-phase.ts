@@ -96,6 +96,7 @@ export async function runPhase(world: PhaseWorld): Promise<PhaseResult> {
       finishedAt: world.now().toISOString(),
     }
   } finally {
+    pump.cease()
     clearTimeout(timer)
     world.interrupted.removeEventListener('abort', onInterrupt)
   }
