@@ -6,8 +6,10 @@
  *   long the process slept meanwhile. Others wait `durationMs` from when they *saw* that renewal, which is later; so
  *   at least `durationMs − deadlineMs` lie between a leader's last side effect and another's first, provided that
  *   no single side effect takes longer than that;
- * - a leader that did not get a renewal through in time, or finds the lease another's, is deposed for good: `onLost`
- *   once, then `done`. The process is expected to end;
+ * - a leader that did not get a renewal through in time acts no more, and tries on: where nobody else can have led
+ *   meanwhile, the lease being the very one that it left, it leads again and `onStarted` is called again. So an outage
+ *   of the API server is waited out;
+ * - one that finds that another has led is deposed for good: `onLost` once, then `done`. The process is expected to end;
  * - when `signal` is aborted the lease is given back, so that the next one need not wait. Abort it after the work ended.
  *
  * Any number of elections may run in one process (a Lease a shard). Give them a client of their own, so that renewals
@@ -33,6 +35,7 @@ export interface LeaderElectionOptions {
   readonly signal: AbortSignal
   /** May the lease be taken now? Asked before each try; while it says no, the holder is only watched. Default: always. */
   readonly eligible?: () => boolean
+  /** It leads, from now on or again: whatever it let pass meanwhile is to be looked at. */
   readonly onStarted?: () => void
   /** Not called on a stop by `signal`. */
   readonly onLost?: (reason: string) => void
@@ -80,6 +83,9 @@ export function leaderElection(options: LeaderElectionOptions): LeaderElection {
   const lock = leaseLock({ client, key, identity, durationMs, clock, wallClock })
   /** When the renewal that we live on was begun, by both clocks. */
   let renewed: { readonly monotonic: number; readonly wall: number } | undefined
+  /** Of the lease that we live on: another one if somebody else held it since. */
+  let term: string | undefined
+  let wasInterrupted = false
   let toldHolder: string | undefined
 
   /** By the clock that moved more: the monotonic one stands still while a machine is suspended, the wall clock may be set back. */
@@ -93,7 +99,7 @@ export function leaderElection(options: LeaderElectionOptions): LeaderElection {
     const begun = { monotonic: clock.now(), wall: wallClock() }
     try {
       const held = await within(timeoutMs, lock.tryHold)
-      if (held) renewed = begun
+      if (held) holds(begun)
       if (!held && lock.holder && lock.holder !== toldHolder) onNewLeader?.(lock.holder)
       toldHolder = lock.holder
       return held
@@ -101,6 +107,17 @@ export function leaderElection(options: LeaderElectionOptions): LeaderElection {
       if (!signal.aborted) onError?.(error)
       return undefined
     }
+  }
+
+  function holds(begun: { readonly monotonic: number; readonly wall: number }): void {
+    const hasLapsed = sinceRenewalMs() >= deadlineMs
+    if (renewed && hasLapsed && lock.term !== term) {
+      wasInterrupted = true
+      return
+    }
+    renewed = begun
+    term = lock.term
+    if (hasLapsed && !signal.aborted) onStarted?.()
   }
 
   /** Not bound to `signal`: a stop waits for the write that is under way, to know what is to be given back. */
@@ -136,16 +153,15 @@ export function leaderElection(options: LeaderElectionOptions): LeaderElection {
     let held: boolean | undefined = true
     while (await pause(held ? renewMs : RETRY_MS)) {
       const leftMs = deadlineMs - sinceRenewalMs()
-      if (leftMs <= 0) return `the Lease could not be renewed within ${deadlineMs} ms`
-      held = await tryHold(Math.min(leftMs, deadlineMs / 2))
+      held = await tryHold(leftMs > 0 ? Math.min(leftMs, deadlineMs / 2) : deadlineMs / 2)
       if (held === false && lock.holder !== identity) return `the Lease is held by ${lock.holder ?? 'nobody'}`
+      if (wasInterrupted) return 'another has held the Lease meanwhile'
     }
     return undefined
   }
 
   async function run(): Promise<'released' | 'lost'> {
     if (await acquire()) {
-      if (!signal.aborted) onStarted?.()
       const reason = await keep()
       renewed = undefined
       if (reason !== undefined) {

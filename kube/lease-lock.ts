@@ -30,6 +30,8 @@ export interface LeaseLock {
   release(signal: AbortSignal): Promise<void>
   /** As last seen. */
   readonly holder: string | undefined
+  /** As last seen: the same for as long as nobody else took it, gave it back or made it anew. */
+  readonly term: string | undefined
 }
 
 export function leaseLock({ client, key, identity, durationMs, clock, wallClock }: LeaseLockOptions): LeaseLock {
@@ -104,6 +106,10 @@ export function leaseLock({ client, key, identity, durationMs, clock, wallClock 
     },
     get holder() {
       return holder()
+    },
+    get term() {
+      const { metadata, spec = {} } = known?.lease ?? {}
+      return metadata && [metadata.uid, spec.holderIdentity, spec.acquireTime, spec.leaseTransitions].join(' ')
     },
   }
 }

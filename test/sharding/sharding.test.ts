@@ -131,7 +131,6 @@ describe('sharding', () => {
     })
     clearInterval(watching)
     expect(overlaps).toEqual([])
-    await eventually(() => expect(victim?.lost.length).toBeGreaterThan(0))
     await Promise.all(running.filter((replica) => replica !== victim).map((replica) => replica.stop()))
   })
 
