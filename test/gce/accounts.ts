@@ -24,6 +24,8 @@ export interface Accounts {
   token(form: URLSearchParams, uri: string): Promise<unknown>
   /** What the security token service answers to a form (RFC 8693): the identity of a workload for a token. */
   exchange(form: URLSearchParams): unknown
+  /** A token, without asking who wants it. */
+  issue(): string
   /** No token that was given out is good any more. */
   revokeTokens(): void
   /** Who calls with this header; throws a refusal. */
@@ -49,11 +51,11 @@ export function accounts(settings: GceSettings, tokenUri: () => string): Account
   let issued = 0
   const now = () => Date.now() + settings.clockAheadMs
 
-  function issue(): unknown {
+  function issue(): string {
     const token = `ya29.${randomUUID()}`
     tokens.set(token, now() + 3_600_000)
     issued++
-    return { access_token: token, expires_in: 3599, token_type: 'Bearer' }
+    return token
   }
 
   async function verified(jwt: string): Promise<JWTPayload | undefined> {
@@ -96,7 +98,7 @@ export function accounts(settings: GceSettings, tokenUri: () => string): Account
         throw new OAuthRefusal('invalid_grant', words)
       }
       if (!(await verified(assertion))) throw new OAuthRefusal('invalid_grant', 'Invalid JWT Signature.')
-      return issue()
+      return { access_token: issue(), expires_in: 3599, token_type: 'Bearer' }
     },
 
     exchange(form) {
@@ -106,8 +108,11 @@ export function accounts(settings: GceSettings, tokenUri: () => string): Account
       if (form.get('subject_token') !== SUBJECT_TOKEN) {
         throw new OAuthRefusal('invalid_grant', 'The given credential is rejected by the attribute condition.')
       }
-      return { ...(issue() as object), issued_token_type: 'urn:ietf:params:oauth:token-type:access_token' }
+      const type = 'urn:ietf:params:oauth:token-type:access_token'
+      return { access_token: issue(), expires_in: 3599, token_type: 'Bearer', issued_token_type: type }
     },
+
+    issue,
 
     revokeTokens: () => tokens.clear(),
 

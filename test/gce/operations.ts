@@ -35,7 +35,7 @@ export interface Operations {
 }
 
 interface Kept {
-  shown: GceOperation & { readonly clientOperationId?: string }
+  shown: GceOperation & { readonly id: string; readonly clientOperationId?: string }
   readonly endsAt: number
   readonly carryOut: () => Failure | undefined
 }
@@ -61,9 +61,10 @@ export function operations(settings: GceSettings, rootOf: () => string): Operati
     }
   }
 
-  function find(zone: string, name: string): Kept {
-    const found = kept.get(`${zone}/${name}`)
-    if (!found) throw notFound(`projects/p/zones/${zone}/operations/${name}`)
+  /** By name or id. */
+  function find(zone: string, key: string): Kept {
+    const found = kept.get(`${zone}/${key}`) ?? [...kept.values()].find(({ shown }) => shown.id === key)
+    if (!found) throw notFound(`projects/p/zones/${zone}/operations/${key}`)
     return found
   }
 
