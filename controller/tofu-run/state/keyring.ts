@@ -6,7 +6,7 @@
  * is found by whoever meets a blob sealed with it; no key is ever dropped here, because what it sealed would be lost.
  *
  * Rotation adds a key and makes it the primary. What was sealed before stays readable, and is sealed anew when
- * it is next written, or at once by `state/main.ts reseal`.
+ * it is next written.
  */
 import { isAlreadyExists } from '../../../kube/kube-error.ts'
 import type { SealingKey } from './sealed-blob.ts'
