@@ -103,7 +103,8 @@ export function simCloud(options: SimCloudOptions): Cloud {
       }
     },
     chooseZone: async () => undefined, // as EC2, it chooses by itself
-    create: async (spec, signal) => (await call('RunInstances', { spec }, signal)).instance,
+    // Without `series`: as EC2 with a client token, it remembers no refusal.
+    create: async ({ series: _, ...spec }, signal) => (await call('RunInstances', { spec }, signal)).instance,
     start: async (ids, signal) => void (await call('StartInstances', { ids }, signal)),
     stop: async (ids, signal) => void (await call('StopInstances', { ids }, signal)),
     terminate: async (ids, signal) => void (await call('TerminateInstances', { ids }, signal)),

@@ -56,6 +56,11 @@ export function behavesAsACloud(under: CloudUnderTest): void {
     return reaches(id, 'running')
   }
 
+  it('creates with everything that a create may say, the series of the attempt too', async () => {
+    const { id } = await running({ series: '2026-01-01T00:00:00Z' })
+    await cloud().terminate([id])
+  })
+
   it('says who a key belongs to', async () => {
     const { account, identity } = await cloud().verify()
 
