@@ -7,6 +7,7 @@ const tags = z.record(z.string(), z.string())
 
 const spec = z.strictObject({
   token: z.string().max(64),
+  series: z.string().max(64).optional(), // a token alone tells attempts apart here
   tags,
   instanceType: z.string().min(1),
   image: z.string().min(1),

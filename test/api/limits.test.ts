@@ -215,7 +215,7 @@ describe('the start', () => {
     [{ SKYCLUST_LOCALE: 'de' }, 'SKYCLUST_LOCALE'],
     [{ SKYCLUST_TOKEN_TTL: '5' }, 'SKYCLUST_TOKEN_TTL'],
     [{ SKYCLUST_ADMIN_PASSWORD: 'short' }, 'SKYCLUST_ADMIN_PASSWORD'],
-    [{ SKYCLUST_API_PORT: 'taken' }, 'EADDRINUSE'],
+    [{ SKYCLUST_API_PORT: 'taken' }, 'SKYCLUST_API_PORT'],
   ])('stops with one line that names what is wrong: %o', async (env: Record<string, string>, named) => {
     const taken = env.SKYCLUST_API_PORT === 'taken' ? { SKYCLUST_API_PORT: new URL(url).port } : {}
     const outcome = await installation.startFacade({ ...env, ...taken }).then(

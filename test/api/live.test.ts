@@ -192,6 +192,6 @@ describe('GET /api/v1/vms/watch', () => {
 
     expect(await events.until('end')).toMatchObject({ code: 'SERVICE_UNAVAILABLE' })
     expect(await exit).toEqual({ code: 0, signal: null })
-    expect(performance.now() - stoppedAt).toBeLessThan(5_000)
+    expect(performance.now() - stoppedAt).toBeLessThan(14_000) // the drain takes 15 s when something holds it up
   })
 })
