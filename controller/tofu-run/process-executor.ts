@@ -3,7 +3,8 @@
  * is found again by its pid, start time and boot.
  *
  * Guarantees: a runner is started once for each phase that it knows of; what it left is found after a restart; nothing of it is alive or
- * on the disk after `clean`. `close` ends them all, because nothing may outlive `make dev`.
+ * on the disk after `clean`. `close` lets them finish for half of its time, then has them stop politely, and ends what is left: nothing
+ * may outlive `make dev`.
  *
  * Caveat: it isolates nothing. The configuration runs as this user, on this machine; one controller, on one machine.
  *
@@ -12,6 +13,7 @@
  *     <root>/<uid>/work             where it works; a result and a state that it could not deliver stay here
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TofuRun } from '../../crds/tofu-run.ts'
@@ -36,6 +38,7 @@ const runnerMain = join(import.meta.dirname, 'runner', 'main.ts')
 export function processExecutor(options: ProcessExecutorOptions): Executor {
   const { root, address, environment, onEnd } = options
   const children = new Map<ChildProcess, string>()
+  let closing = false
   const folderOf = (run: TofuRun) => join(root, run.metadata.uid)
   const workOf = (run: TofuRun) => join(folderOf(run), 'work')
   const markFile = (run: TofuRun, phase: RunPhase) => join(folderOf(run), `${phase}.json`)
@@ -78,6 +81,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
     kill,
 
     async start(run, phase) {
+      if (closing) throw new Error('this controller is stopping: the next one starts the runner')
       if ((await observe(run, phase)).kind !== 'absent') return
       const { url, token } = await address(run, phase)
       await rm(workOf(run), { recursive: true, force: true })
@@ -113,19 +117,11 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
     },
 
     async close(graceMs) {
-      const ending = [...children.keys()]
-      for (const child of ending) child.kill('SIGTERM')
-      const ended = Promise.all(
-        ending.map((child) => new Promise<void>((resolve) => child.once('exit', () => resolve()))),
-      )
-      let timer: NodeJS.Timeout | undefined
-      await Promise.race([
-        ended,
-        new Promise((resolve) => {
-          timer = setTimeout(resolve, graceMs)
-        }),
-      ])
-      clearTimeout(timer)
+      closing = true
+      const ended = Promise.all([...children.keys()].map((child) => once(child, 'exit')))
+      await within(ended, graceMs / 2)
+      for (const child of children.keys()) child.kill('SIGTERM')
+      await within(ended, graceMs / 2)
       for (const [child, uid] of children) {
         const mark = parsed<ProcessMark>(await readFile(join(root, uid, 'work', 'child.json'), 'utf8').catch(() => ''))
         if (mark !== undefined && (await groupLives(mark))) killGroup(mark.pid)
@@ -133,6 +129,16 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
       }
     },
   }
+}
+
+/** Resolves after that time at the latest. */
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
 }
 
 function parsed<T>(text: string): T | undefined {

@@ -204,6 +204,20 @@ describe('a cancel', () => {
   })
 })
 
+describe('a controller that is told to stop', () => {
+  it('lets the phase under way finish, and the next one goes on from there', async () => {
+    const inline = {
+      'main.tf':
+        'resource "terraform_data" "s" {\n  provisioner "local-exec" {\n    command = "echo up; sleep 2"\n  }\n}\n',
+    }
+    await bench.run('stopped', { command: 'apply', stack: 'stopped', source: { inline } })
+    await expect.poll(() => bench.output('stopped', 'apply'), { timeout: 60_000 }).toContain('up')
+    await bench.stop()
+    await bench.start()
+    expect((await bench.over('stopped')).status?.phase).toBe('Completed')
+  })
+})
+
 describe('a deleted run', () => {
   it('leaves no Secret and no file behind', async () => {
     await bench.run('gone', { command: 'plan', stack: 'gone' })

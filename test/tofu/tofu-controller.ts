@@ -64,7 +64,7 @@ export async function startTofuController(options: TofuControllerOptions) {
     runs,
     async stop() {
       stopping.abort()
-      await parts.close(10_000)
+      await parts.close(60_000)
       await queue.shutDown()
       await working
       await events.close({ timeoutMs: 1_000 })
