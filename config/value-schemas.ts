@@ -74,3 +74,18 @@ function isHttpUrl(value: string): boolean {
 export const dnsLabel = z
   .string()
   .regex(/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/, 'is no DNS label; use lower-case letters, digits and -, 63 at most')
+
+/** Comma-separated UIDs of Kubernetes objects; none is fine. */
+export const uids = z
+  .string()
+  .transform(
+    (value) =>
+      value
+        .split(',')
+        .map((part) => part.trim())
+        .filter(Boolean) as readonly string[],
+  )
+  .refine(
+    (parts) => parts.every((part) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(part)),
+    'is no comma-separated list of UIDs; kubectl get namespace kube-system -o jsonpath={.metadata.uid} shows that of a cluster',
+  )

@@ -3,7 +3,7 @@
 import type { SettingValues } from '../config/settings.ts'
 import { setting } from '../config/settings.ts'
 import { sharedSettings } from '../config/shared-settings.ts'
-import { dnsLabel, duration, flag, oneOf, port, text, wholeNumber } from '../config/value-schemas.ts'
+import { dnsLabel, duration, flag, oneOf, port, text, uids, wholeNumber } from '../config/value-schemas.ts'
 import { tofuSettings } from './tofu-run/settings.ts'
 
 export const controllerSettings = {
@@ -41,6 +41,11 @@ export const controllerSettings = {
     schema: flag,
     default: 'false',
     help: "May a Credential use the controller's own identity (source: Ambient)?",
+  }),
+  formerClusters: setting('SKYCLUST_FORMER_CLUSTERS', {
+    schema: uids,
+    default: '',
+    help: 'UIDs of clusters whose place this one has taken after a restore, comma-separated: VMs take over their instances (docs/backup.md).',
   }),
   orphans: setting('SKYCLUST_ORPHANS', {
     schema: oneOf('report', 'delete'),

@@ -35,7 +35,7 @@ export type Action =
   | {
       readonly kind: 'record'
       readonly instance: Instance
-      readonly how: 'found' | 'adopted'
+      readonly how: 'found' | 'adopted' | 'restored'
       readonly verdict: Verdict
     }
   /** Lets go of an instance that is gone, so that the next incarnation is made. */

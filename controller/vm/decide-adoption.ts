@@ -2,6 +2,7 @@
 import type { Instance } from '../../clouds/cloud.ts'
 import { instanceTags } from '../../crds/names.ts'
 import type { Action } from './action.ts'
+import { isFormer } from './decide-restored.ts'
 import { belongsTo } from './identity.ts'
 import { isStaying, sightingOf } from './sightings.ts'
 import type { Situation } from './situation.ts'
@@ -38,7 +39,7 @@ export function decideAdoption(situation: Situation, id: string): Action {
       'Delete this VM, or make it anew without spec.adopt.',
     )
   }
-  if (!belongsTo(instance, vm) && hasOwner(instance)) {
+  if (!belongsTo(instance, vm) && hasOwner(instance) && !isFormer(instance, situation)) {
     const owner = instance.tags[instanceTags.vm] ?? 'another VM'
     return refused(
       'AdoptRefused',

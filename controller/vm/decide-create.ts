@@ -1,6 +1,7 @@
 /** A VM without an instance: one is made, exactly one, or the one that an earlier attempt made is found. */
 import type { VM } from '../../crds/vm.ts'
 import type { Action } from './action.ts'
+import { decideRestored } from './decide-restored.ts'
 import { incarnationOf } from './identity.ts'
 import { type CreateIntent, nextIntent, repeatableAt } from './intent.ts'
 import { isStaying, madeInstance, ownSightings, surplusInstances } from './sightings.ts'
@@ -18,6 +19,8 @@ export function decideCreate(situation: Situation): Action {
   const { look } = situation
   const made = madeInstance(situation)
   if (made && isStaying(made)) return { kind: 'record', instance: made, how: 'found', verdict: launching(made.id) }
+  const restored = decideRestored(situation)
+  if (restored) return restored
   if (!look) return prepared(situation) ?? { kind: 'look' }
   return attempt(situation)
 }

@@ -4,6 +4,7 @@ import { hasFinalizer } from '../../kube/finalizers.ts'
 import type { Sighting } from '../observation/snapshot.ts'
 import type { Action } from './action.ts'
 import { lookAgainMs, lookupLags, unresolved } from './decide-create.ts'
+import { decideRestored } from './decide-restored.ts'
 import { bindingTags } from './identity.ts'
 import { repeatableAt } from './intent.ts'
 import { isLive, isRecent, isStaying, ownSightings, shownFrom } from './sightings.ts'
@@ -13,13 +14,16 @@ import { progressing, type Verdict } from './verdict.ts'
 export function decideDeletion(situation: Situation, blocked: Verdict | undefined): Action {
   const { vm } = situation
   if (!hasFinalizer(vm, finalizers.vm)) return { kind: 'nothing' }
-  if (!mayHaveInstance(situation) && (blocked || vm.spec.adopt)) {
+  const isRestored = situation.formerClusters.length > 0
+  if (!mayHaveInstance(situation) && !isRestored && (blocked || vm.spec.adopt)) {
     return { kind: 'removeFinalizer', why: 'No instance was ever asked for.' }
   }
   if (blocked) {
     const message = `The instance cannot be deleted yet. ${blocked.message}`
     return { kind: 'wait', verdict: { ...blocked, message }, expecting: false }
   }
+  const restored = decideRestored(situation)
+  if (restored) return restored
   return vm.spec.deletionPolicy === 'Orphan' ? decideRelease(situation) : decideTermination(situation)
 }
 

@@ -12,6 +12,7 @@ import { hasFinalizer } from '../../kube/finalizers.ts'
 import { keyOf } from '../../kube/resource.ts'
 import type { Action, ActionOf } from './action.ts'
 import { createInstance, recordInstance } from './create-instance.ts'
+import { formerTag } from './decide-restored.ts'
 import { cloudFailure, ToldFailure } from './failure.ts'
 import { belongsTo, bindingTags, createToken, incarnationOf } from './identity.ts'
 import type { Findings, Pass, VMWorld } from './pass.ts'
@@ -71,7 +72,7 @@ const performers: { readonly [K in Action['kind']]: Performer<K> } = {
   },
   record: async (world, pass, { instance, how, verdict }) => {
     const vm = await recordInstance(world, pass, instance, verdict)
-    const [reason, what] = how === 'adopted' ? ['InstanceAdopted', 'taken over'] : ['InstanceFound', 'found again']
+    const [reason, what] = recorded[how]
     world.events.record(vm, { type: 'Normal', reason, message: `The instance ${instance.id} has been ${what}.` })
     world.admissions.close(vm.metadata.uid)
     return { next: { ...findings(pass), vm } }
@@ -189,16 +190,25 @@ async function wait(world: VMWorld, pass: Pass, { verdict, expecting, againAfter
   return { result: resultOf(expecting, againAfterMs) }
 }
 
-/** Asks by the VM's tag, and by token and id where that is wanted. */
+const recorded = {
+  adopted: ['InstanceAdopted', 'taken over'],
+  found: ['InstanceFound', 'found again'],
+  restored: ['InstanceRestored', 'taken over after a restore'],
+} as const
+
+/** Asks by the VM's tag, and by token and id where that is wanted; after a restore also by the name of the VM. */
 async function look(world: VMWorld, pass: Pass, { token, id }: ActionOf<'look'>): Promise<Step> {
   const { vm, cloud, eyes, signal, situation } = pass
   if (!cloud || !eyes) throw new Error('a lookup needs an access')
   const at = world.wallClock()
   const tag = { key: instanceTags.vmUID, value: vm.metadata.uid }
-  const [found, byId] = await Promise.all([
+  const formerOwner = formerTag(situation)
+  const [own, former, byId] = await Promise.all([
     cloud.lookup(token === undefined ? { tag } : { tag, token }, signal),
+    formerOwner === undefined ? [] : cloud.lookup({ tag: formerOwner }, signal),
     id === undefined ? undefined : cloud.get(id, signal),
   ])
+  const found = [...own, ...former]
   eyes.note(byId ? [...found, byId] : found, at)
   const shouldBeShown =
     at >= (shownFrom(situation) ?? Number.POSITIVE_INFINITY) && situation.recollection.taggedAt === undefined

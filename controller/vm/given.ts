@@ -120,6 +120,7 @@ export interface SituationOptions {
   readonly admission?: Situation['admission']
   readonly userData?: Situation['userData']
   readonly rival?: string
+  readonly formerClusters?: readonly string[]
 }
 
 export function givenSituation(options: SituationOptions): Situation {
@@ -128,6 +129,7 @@ export function givenSituation(options: SituationOptions): Situation {
     now,
     vm,
     clusterUID,
+    formerClusters: options.formerClusters ?? [],
     access,
     view: { sightings, listedAt: now - 2_000, lagging: false, problem: undefined, ...view },
     look: look && { at: now, token: undefined, id: undefined, ...look },

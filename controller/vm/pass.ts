@@ -30,6 +30,7 @@ export interface VMWorld {
   readonly recollections: Recollections
   readonly admissions: Admissions
   readonly clusterUID: string
+  readonly formerClusters: readonly string[]
   /** May this replica act on that namespace at this very moment? */
   readonly owns: (namespace: string) => boolean
   readonly wake: (key: ObjectKey) => void
@@ -64,6 +65,7 @@ export function gather(world: VMWorld, findings: Findings, signal: AbortSignal):
     now: world.wallClock(),
     vm,
     clusterUID: world.clusterUID,
+    formerClusters: world.formerClusters,
     access: access.kind === 'ready' ? readyAccess(access) : access,
     view: viewOf(world, findings, eyes),
     look: findings.look,

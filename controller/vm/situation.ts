@@ -15,6 +15,8 @@ export interface Situation {
   /** As read, or as the last write of this pass answered it: every write is on top of this version. */
   readonly vm: VM
   readonly clusterUID: string
+  /** Clusters whose place this one has taken. */
+  readonly formerClusters: readonly string[]
   readonly access: Access
   readonly view: View
   /** What was looked up in this pass; `undefined` when nothing was. */

@@ -38,7 +38,7 @@ export type VMDependencies = Pick<
   readonly metrics: Pick<KindDependencies['metrics'], 'observed'>
   readonly log: Pick<KindDependencies['log'], 'warn'>
   readonly caches: Pick<KindDependencies['caches'], 'vms' | 'credentials'>
-  readonly config: Pick<KindDependencies['config'], 'syncInterval' | 'orphans' | 'orphanGrace'>
+  readonly config: Pick<KindDependencies['config'], 'syncInterval' | 'orphans' | 'orphanGrace' | 'formerClusters'>
 }
 
 export function vmController(deps: VMDependencies, time: VMControllerTime = realTime): KindController {
@@ -91,6 +91,7 @@ export function vmController(deps: VMDependencies, time: VMControllerTime = real
     recollections: recollections(),
     admissions: admissions(time.wallClock),
     clusterUID,
+    formerClusters: config.formerClusters,
     owns,
     wake: (key) => wake(key),
   }

@@ -146,7 +146,7 @@ export function createWorld({ random, cloud: mood, watch, mishapAt }: WorldOptio
         owns: owner.owns,
         accepts,
         signal,
-        config: { syncInterval: 60_000, orphans: 'report', orphanGrace: 3_600_000 },
+        config: { syncInterval: 60_000, orphans: 'report', orphanGrace: 3_600_000, formerClusters: [] },
       },
       { clock, wallClock: time.now, random: random.next },
     )
