@@ -104,7 +104,7 @@ describe('GET /api/v1/workspaces/:id/watch', () => {
     const again = await rest(installation.url).post('/api/v1/auth/login', {
       body: { email: owner.email, password: owner.password },
     })
-    const end = new Date(Date.now() + 4_000).toISOString()
+    const end = new Date(Date.now() + 15_000).toISOString()
     const short = await owner.post('/api/v1/auth/tokens', { body: { name: 'short', expires_at: end } })
     await using loggedOut = await followEvents(url, again.body.data.token)
     await using expiring = await followEvents(url, short.body.data.token)

@@ -169,3 +169,24 @@ describe('a password', () => {
     expect(seen).not.toContain(kim.password)
   })
 })
+
+describe('a facade of an operator who wants it otherwise', () => {
+  it('registers nobody, speaks English first, and gives short tokens', async () => {
+    const { url } = await installation.startFacade({
+      SKYCLUST_REGISTRATION: 'closed',
+      SKYCLUST_LOCALE: 'en',
+      SKYCLUST_TOKEN_TTL: '1h',
+    })
+    const body = { email: 'late@example.com', password: '12345678', name: 'Late' }
+    const refused = await rest(url).post('/api/v1/auth/register', { body })
+    expect(refused.status).toBe(403)
+    expect(refused.body).toEqual(failure('FORBIDDEN', 'Registration is closed: ask an administrator.'))
+
+    const kim = await installation.newcomer('Kim')
+    const { data } = (await logIn(kim.email, kim.password, '198.51.100.5', url)).body
+    expect(Date.parse(data.expires_at) - Date.now()).toBeLessThanOrEqual(3_600_000)
+    const korean = { 'accept-language': 'ko' }
+    expect((await rest(url).get('/api/v1/users/me', { headers: korean })).body.error.message).toMatch(/^인증이 필요/)
+    expect((await rest(url).get('/api/v1/users/me')).body.error.message).toMatch(/^Authentication is needed/)
+  })
+})
