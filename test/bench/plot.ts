@@ -24,9 +24,10 @@ function text(
   return `<text x="${x}" y="${y}" font-size="${size}" fill="${fill}" text-anchor="${anchor}">${escaped(words)}</text>`
 }
 
-function svg(height: number, body: readonly string[]): string {
+function svg(title: string, height: number, body: readonly string[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     ...body,
     '</svg>\n',
@@ -64,7 +65,7 @@ export function drawRatios(results: readonly SavedBenchResult[]): string {
     }
     y += 20
   }
-  return svg(y, body)
+  return svg('Benchmarks: ours beside the peer or floor', y, body)
 }
 
 /** One curve over sizes, both axes logarithmic, because what matters is what grows with what. */
@@ -89,7 +90,7 @@ export function drawCurve({ label, x, y }: Curve): string {
     text(atX(size), box.bottom + 18, size.toLocaleString('en-US'), { anchor: 'middle', fill: faint, size: 11 }),
   ])
   const line = `<polyline fill="none" stroke="${ours}" stroke-width="2" points="${points.map(({ size, value }) => `${atX(size)},${atY(value)}`).join(' ')}"/>`
-  return svg(290, [
+  return svg(`${label}: ${y.label} by ${x.label}`, 290, [
     text(20, 22, `${label}: ${y.label} (${y.unit}) by ${x.label}`, { size: 14 }),
     ...grid,
     line,
