@@ -63,7 +63,7 @@ describe('a run in Jobs', () => {
     await bench.run('job-clean', { stack: 'clean' })
     await bench.over('job-clean')
     const left = async () => {
-      const { items } = await bench.client.list(jobType, { namespace: bench.namespace })
+      const { items } = await bench.administrator.list(jobType, { namespace: bench.namespace })
       return items.filter(({ metadata }) => metadata.name.startsWith('job-clean')).length
     }
     await expect.poll(left, { timeout: 20_000 }).toBe(0)

@@ -160,6 +160,10 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
       const words = bundle.phase === 'apply' ? mayExist : 'Nothing was changed.'
       throw new RunFailure('RunnerFailed', `tofu was killed from outside, perhaps for its memory. ${words}`)
     }
+    if (code === notFound) {
+      const remedy = 'SKYCLUST_TOFU of the controller, or of the image of the runner, must name one'
+      throw new RunFailure('RunnerFailed', `there is no program ${world.tofu}: ${remedy}`)
+    }
     throw new RunFailure('TofuFailed', diagnosticsOf(output))
   }
 
@@ -253,6 +257,9 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
     },
   }
 }
+
+/** What a shell says of a program that is not there. */
+const notFound = 127
 
 const mayExist =
   'Resources may exist that the state does not know: look at the output and the cloud before the next run.'
