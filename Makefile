@@ -4,7 +4,7 @@
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-clean check test e2e generate bench dependencies
+.PHONY: help dev dev-clean check test e2e kind generate bench dependencies
 
 help: ## What there is (this)
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: dependencies ## Every test there is, against real servers on loopback
 e2e: dependencies ## The user's story from helm install to uninstall, on a local control plane with a small kubelet; part of `make test`
 	@node tools/obtain.ts control-plane tofu helm promtool >/dev/null
 	@vitest run test/e2e test/gitops
+
+kind: ## A kind cluster with everything in it (needs Docker, kind, kubectl, helm; not run by the tests)
+	@exec tools/kind/up.sh
 
 generate: dependencies ## Write crds/yaml from the definitions
 	@npm run --silent generate

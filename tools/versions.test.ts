@@ -7,6 +7,7 @@ import {
   GO_VERSION,
   HELM_VERSION,
   KUBERNETES_VERSION,
+  NODE_VERSION,
   OPENTOFU_VERSION,
   PROMETHEUS_VERSION,
   TIME_PROVIDER_VERSION,
@@ -29,6 +30,11 @@ describe('the pinned versions', () => {
     expect(pinned('prometheus', 'github.com/prometheus/prometheus')?.replace(/^0\.3(\d\d)/, '3.$1')).toBe(
       PROMETHEUS_VERSION,
     )
+  })
+
+  it('have one Node for the images and for what npm brings', () => {
+    const { optionalDependencies } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'))
+    for (const version of Object.values(optionalDependencies)) expect(version).toBe(NODE_VERSION)
   })
 
   it('take every staging module of Kubernetes from the same release', () => {

@@ -14,6 +14,9 @@ export const OPENTOFU_VERSION = '1.12.6'
 /** The provider that tests run as one which needs no registry. */
 export const TIME_PROVIDER_VERSION = '0.14.1'
 
+/** Of the images; npm's `node-linux-*`, with which tests and `make dev` run, is the same. */
+export const NODE_VERSION = '24.21.0'
+
 /** What the chart is rendered and installed with in tests. */
 export const HELM_VERSION = '4.3.1'
 
