@@ -1,8 +1,6 @@
 /** Virtual machines. */
-import { createRoute, z } from '@hono/zod-openapi'
 import type { Credential } from '../../crds/credential.ts'
-import { providers } from '../../crds/fields.ts'
-import { type VM, vmKind, vmStates } from '../../crds/vm.ts'
+import { type VM, vmKind } from '../../crds/vm.ts'
 import type { Workspace } from '../../crds/workspace.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { isAlreadyExists, isNotFound } from '../../kube/kube-error.ts'
@@ -11,122 +9,19 @@ import type { Facade } from '../facade.ts'
 import { ApiError } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
 import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts'
-import {
-  type ApiApp,
-  apiApp,
-  data,
-  failures,
-  jsonBody,
-  list,
-  message,
-  notModified,
-  serve,
-} from '../http/define-route.ts'
-import { idempotencyKey, ifMatch, ifNoneMatch, prefer } from '../http/documented-headers.ts'
+import { type ApiApp, apiApp, serve } from '../http/define-route.ts'
 import { createdAnswer, listAnswer, messageAnswer, textAnswer } from '../http/envelope.ts'
-import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
+import { oldestFirst, pageOf } from '../http/pagination.ts'
 import { waitPreference } from '../http/preference.ts'
-import { dnsLabel, notEmpty, pathId, reference, text } from '../http/schemas.ts'
 import { createOnce, type IdempotencyMark, markedMetadata, markOf, sayReplayed } from '../idempotency.ts'
 import { done, type Message, refused } from '../language/messages.ts'
 import { vmEstimateMark } from '../shapes/hourly-estimate.ts'
-import { type VMData, type VMDetail, vmData, vmDetailSchema, vmDetailText, vmSchema, vmText } from '../shapes/vm.ts'
+import { type VMData, type VMDetail, vmData, vmDetailText, vmText } from '../shapes/vm.ts'
 import { vmStatus } from '../shapes/vm-status.ts'
 import { change } from '../writes/change.ts'
+import { createVm, deleteVm, getVm, listVms, patchVm, powerRoute } from './vm-declarations.ts'
 
-const tags = ['VMs']
-const params = z.object({ id: pathId })
 const SEEN_WITHIN_MS = 2_000
-
-const createVm = createRoute({
-  tags,
-  method: 'post',
-  path: '/vms',
-  summary: 'Make a VM',
-  description:
-    'Waits for the cloud to give the `instance_id`: 5 seconds, `Prefer: wait=N` up to 60, `Prefer: respond-async` not at all.',
-  request: {
-    headers: idempotencyKey.extend(prefer.shape),
-    body: jsonBody(
-      z.strictObject({
-        workspace_id: reference,
-        name: dnsLabel,
-        provider: z.enum(providers),
-        instance_type: text({ min: 1, max: 64 }),
-        region: text({ min: 1, max: 63 }),
-        image_id: text({ min: 1, max: 512 }),
-        credential_id: reference.optional().openapi({ description: 'Needed when the workspace has several.' }),
-      }),
-    ),
-  },
-  responses: { 201: data('The new VM.', vmSchema), ...failures },
-})
-
-const listVms = createRoute({
-  tags,
-  method: 'get',
-  path: '/vms',
-  summary: 'VMs of a workspace, or of all the caller’s workspaces',
-  request: {
-    query: z.strictObject({
-      workspace_id: reference.optional(),
-      status: z.enum(vmStates).optional(),
-      provider: z.enum(providers).optional(),
-      name: z.string().max(63).optional(),
-      ...pageQuery,
-    }),
-  },
-  responses: { 200: list('Oldest first.', vmSchema), ...failures },
-})
-
-const getVm = createRoute({
-  tags,
-  method: 'get',
-  path: '/vms/{id}',
-  summary: 'A VM',
-  request: { params, headers: ifNoneMatch },
-  responses: { 200: data('The VM.', vmDetailSchema), ...notModified, ...failures },
-})
-
-function powerRoute(action: 'start' | 'stop', summary: string) {
-  return createRoute({
-    tags,
-    method: 'post',
-    path: `/vms/{id}/${action}`,
-    summary,
-    request: { params, headers: ifMatch },
-    responses: { 200: message('The wish is recorded.'), ...failures },
-  })
-}
-
-const patchVm = createRoute({
-  tags,
-  method: 'patch',
-  path: '/vms/{id}',
-  summary: 'Change a VM',
-  description:
-    'Another type takes effect when the VM is stopped; until then it is shown as wanted, and the VM goes on as it is.',
-  request: {
-    params,
-    headers: ifMatch,
-    body: jsonBody(
-      notEmpty({
-        instance_type: text({ min: 1, max: 64 }).optional(),
-        power: z.enum(['running', 'stopped']).optional(),
-      }),
-    ),
-  },
-  responses: { 200: data('The VM.', vmDetailSchema), ...failures },
-})
-
-const deleteVm = createRoute({
-  tags,
-  method: 'delete',
-  path: '/vms/{id}',
-  summary: 'Delete a VM and terminate its instance',
-  request: { params, headers: ifMatch },
-  responses: { 200: message('The wish is recorded; until the instance is gone the VM is `stopping`.'), ...failures },
-})
 
 export function vmRoutes(
   facade: Pick<Facade, 'store' | 'access' | 'asCaller' | 'credentialFor' | 'prices' | 'stopping'>,
