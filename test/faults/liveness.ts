@@ -24,7 +24,7 @@ export function isAlive({ state }: SimInstance): boolean {
   return state !== 'terminating' && state !== 'terminated'
 }
 
-/** The UID of the VM for which it was created, by the token of the create, which nobody can change. */
+/** The UID of the VM for which it was created, by the token of the create, which nobody can change; it may begin with a zone. */
 export function madeFor({ token }: SimInstance): string | undefined {
-  return /^skyclust-([0-9a-f-]{36})-\d+$/.exec(token)?.[1]
+  return /(?:^|\/)skyclust-([0-9a-f-]{36})-\d+$/.exec(token)?.[1]
 }

@@ -50,6 +50,13 @@ export const cloudMoods = {
     tokenValidityMs: dayMs,
     lookupLagMs: lagMs,
   },
+  /** Compute Engine's way: a name holds only within a zone, and zones are full now and then. */
+  'a zone has to be chosen': {
+    settings: { tokenValidityMs: dayMs, lookupLagMs: { minMs: 0, maxMs: lagMs } },
+    tokenValidityMs: dayMs,
+    lookupLagMs: lagMs,
+    zonal: true,
+  },
 } as const satisfies Record<string, CloudMood>
 export type CloudMoodName = keyof typeof cloudMoods
 

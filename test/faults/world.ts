@@ -25,6 +25,7 @@ import { type ModelCluster, modelCluster, type WatchFaults } from './model-clust
 import type { Chance } from './random.ts'
 import { type Mishap, type Plan, type SideEffects, sideEffects } from './side-effects.ts'
 import { type Process, type VirtualTime, virtualTime } from './virtual-time.ts'
+import { rearrangeZones, zonalCloud, zonalServer } from './zones.ts'
 
 export interface WorldOptions {
   readonly random: Chance
@@ -38,6 +39,8 @@ export interface CloudMood {
   readonly settings: SimSettingsInput
   readonly tokenValidityMs: number
   readonly lookupLagMs: number
+  /** It is as Compute Engine is, see `zones.ts`. */
+  readonly zonal?: boolean
 }
 
 export interface World {
@@ -71,6 +74,9 @@ export function createWorld({ random, cloud: mood, watch, mishapAt }: WorldOptio
   const sim = createSim({ now: time.now, random: random.next, settings: mood.settings })
   const cluster = modelCluster(time, random, watch)
   const watched = liveness(sim)
+  const direct = inProcess(sim, { sleep: time.sleep })
+  const inner = mood.zonal ? zonalServer(direct) : direct
+  if (mood.zonal) rearrangeZones(sim, time.clock, random)
   const troubles: string[] = []
   const replicas = new Set<{ readonly process: Process; readonly stop: AbortController }>()
   let count = 0
@@ -191,7 +197,6 @@ export function createWorld({ random, cloud: mood, watch, mishapAt }: WorldOptio
   }
 
   function cloudFor(process: Process): MeteredCloud {
-    const inner = inProcess(sim, { sleep: time.sleep })
     const transport: SimTransport = {
       send(request, signal) {
         const act = () => inner.send(request, signal).finally(watched.check)
@@ -201,7 +206,7 @@ export function createWorld({ random, cloud: mood, watch, mishapAt }: WorldOptio
       },
     }
     const { sleep, clock } = process
-    const cloud = simCloud({
+    const own = simCloud({
       transport,
       accessKey: 'AKIA',
       secretKey: 'secret',
@@ -209,6 +214,7 @@ export function createWorld({ random, cloud: mood, watch, mishapAt }: WorldOptio
       sleep,
       guarantees: { tokenValidityMs: mood.tokenValidityMs, lookupLagMs: mood.lookupLagMs },
     })
+    const cloud = mood.zonal ? zonalCloud(own) : own
     const meter = meters({ now: clock.now, sleep }).of({
       provider: 'sim',
       account: '123456789012',
