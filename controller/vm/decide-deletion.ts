@@ -7,7 +7,7 @@ import { lookAgainMs, lookupLags, unresolved } from './decide-create.ts'
 import { decideRestored } from './decide-restored.ts'
 import { bindingTags } from './identity.ts'
 import { repeatableAt } from './intent.ts'
-import { isLive, isRecent, isStaying, ownSightings, shownFrom } from './sightings.ts'
+import { isLive, isRecent, isStaying, missedFrom, ownSightings } from './sightings.ts'
 import type { Situation } from './situation.ts'
 import { progressing, type Verdict } from './verdict.ts'
 
@@ -73,7 +73,7 @@ function decideNoneLeft(situation: Situation): Action | undefined {
   if (!asksAll) {
     return { kind: 'look', ...(intent ? { token: intent.token } : {}), ...(isUnseen ? { id: instanceID } : {}) }
   }
-  const from = shownFrom(situation)
+  const from = missedFrom(situation)
   if (isUnseen && from !== undefined && look.at < from) {
     const verdict = progressing(
       'Deleting',

@@ -7,7 +7,7 @@ import type { Action } from './action.ts'
 import { launching, replaceableAt } from './decide-create.ts'
 import { wantedTags } from './identity.ts'
 import { clockSkewMs } from './intent.ts'
-import { isRecent, lagMs, shownFrom, sightingOf, surplusInstances } from './sightings.ts'
+import { isRecent, lagMs, missedFrom, sightingOf, surplusInstances } from './sightings.ts'
 import type { Situation } from './situation.ts'
 import { progressing, settled, stalled, stateOf, type Verdict } from './verdict.ts'
 
@@ -57,7 +57,7 @@ function changedOutside(vm: VM): boolean {
 function decideAbsent(situation: Situation, id: string): Action {
   const { view, look, now } = situation
   if (view.listedAt === undefined) return { kind: 'listen', expecting: false }
-  const from = shownFrom(situation) ?? 0
+  const from = missedFrom(situation) ?? 0
   if (now < from) return { kind: 'listen', expecting: true, againAfterMs: from - now }
   if (look?.id?.id !== id) return { kind: 'look', id }
   return decideGone(situation, 'the cloud does not know it any more')

@@ -392,7 +392,8 @@ describe('a VM with its instance', () => {
     const vm = { ...young.vm, status: { ...young.vm.status, launchTime } }
     const unknown = { id: { id: 'i-1', known: false } }
 
-    expect(decide(givenSituation({ vm }))).toMatchObject({ kind: 'listen', expecting: true, againAfterMs: 11_000 })
+    // five minutes of patience, a second of rounding, five of clock skew
+    expect(decide(givenSituation({ vm }))).toMatchObject({ kind: 'listen', expecting: true, againAfterMs: 301_000 })
     expect(decide(givenSituation({ vm: young.vm }))).toEqual({ kind: 'look', id: 'i-1' })
     expect(decide(givenSituation({ vm: young.vm, look: unknown }))).toMatchObject({
       verdict: { reason: 'InstanceGone' },

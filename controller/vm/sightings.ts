@@ -2,7 +2,7 @@
 import type { Instance } from '../../clouds/cloud.ts'
 import type { Sighting } from '../observation/snapshot.ts'
 import { belongsTo, incarnationOf, incarnationTag } from './identity.ts'
-import { clockSkewMs } from './intent.ts'
+import { clockSkewMs, patienceMs } from './intent.ts'
 import type { Access, Situation } from './situation.ts'
 
 export function isLive(instance: Instance): boolean {
@@ -54,6 +54,17 @@ export function lagMs(access: Access): number {
 export function shownFrom({ vm, access }: Situation): number | undefined {
   const launched = vm.status?.launchTime
   return launched === undefined ? undefined : Date.parse(launched) + 1_000 + lagMs(access) + clockSkewMs
+}
+
+/**
+ * When an instance that was launched then, and that no read shows, is believed to be gone. What follows from that cannot be
+ * taken back (another one is made, or the VM let go), and no token stands behind it: so it is waited longer than for the lag
+ * that lookups are known for. `undefined` when nobody knows when it was launched.
+ */
+export function missedFrom({ vm, access }: Situation): number | undefined {
+  const launched = vm.status?.launchTime
+  if (launched === undefined || access.kind !== 'ready') return undefined
+  return Date.parse(launched) + 1_000 + patienceMs(access.guarantees) + clockSkewMs
 }
 
 function byAge(a: Instance, b: Instance): number {
