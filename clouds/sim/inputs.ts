@@ -1,13 +1,13 @@
 /** What each action takes over the wire, checked before the simulated cloud sees it: a wrong call is a 400 in words. */
 import { z } from 'zod'
-import type { SimAction } from './wire.ts'
+import type { SimAction, SimInputs } from './wire.ts'
 
 const ids = z.array(z.string()).min(1).max(50_000)
 const tags = z.record(z.string(), z.string())
 
-const spec = z.strictObject({
+/** Every field that there is: one that is forgotten here would refuse every create. */
+const specFields = {
   token: z.string().max(64),
-  series: z.string().max(64).optional(), // a token alone tells attempts apart here
   tags,
   instanceType: z.string().min(1),
   image: z.string().min(1),
@@ -20,7 +20,7 @@ const spec = z.strictObject({
   userData: z.string().optional(),
   instanceProfile: z.string().optional(),
   marketType: z.enum(['OnDemand', 'Spot']),
-})
+} as const satisfies Record<keyof SimInputs['RunInstances']['spec'], z.ZodType>
 
 const filter = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('all') }),
@@ -36,7 +36,7 @@ export const inputSchemas = {
     filter: filter.optional(),
     nextToken: z.string().optional(),
   }),
-  RunInstances: z.strictObject({ spec }),
+  RunInstances: z.strictObject({ spec: z.strictObject(specFields) }),
   StartInstances: z.strictObject({ ids }),
   StopInstances: z.strictObject({ ids }),
   TerminateInstances: z.strictObject({ ids }),

@@ -8,7 +8,8 @@ export interface SimInputs {
   readonly GetCallerIdentity: Record<string, never>
   readonly DescribeRegions: Record<string, never>
   readonly DescribeInstances: DescribeInput
-  readonly RunInstances: { readonly spec: InstanceSpec }
+  /** A token is all that it knows an attempt by, as EC2. */
+  readonly RunInstances: { readonly spec: Omit<InstanceSpec, 'series'> }
   readonly StartInstances: { readonly ids: readonly string[] }
   readonly StopInstances: { readonly ids: readonly string[] }
   readonly TerminateInstances: { readonly ids: readonly string[] }

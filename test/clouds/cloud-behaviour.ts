@@ -76,7 +76,7 @@ export function behavesAsACloud(under: CloudUnderTest): void {
   })
 
   it('makes an instance that has its tags, its token and its type from the first moment', async () => {
-    const wanted = specWith()
+    const wanted = specWith({ series: '2026-01-02T03:04:05Z' })
 
     const made = await cloud().create(wanted)
 
