@@ -9,7 +9,7 @@ import type { KubeClient } from '../../../kube/client.ts'
 import { type Draft, keyOf } from '../../../kube/resource.ts'
 
 /** What a scale of so many VMs is spread over. */
-const NAMESPACES = 20
+const NAMESPACES = 10
 /** Requests on their way at a time: more do not make a two-core apiserver faster. */
 const AT_A_TIME = 32
 

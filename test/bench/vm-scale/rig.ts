@@ -18,8 +18,8 @@ export interface Rig extends AsyncDisposable {
   readonly client: KubeClient
   readonly simUrl: string
   startController(): Promise<Controller>
-  /** Sums of the apiserver's own count of requests by verb, those for Leases left out. */
-  apiserverWrites(): Promise<number>
+  /** The apiserver's own count of requests that write, those for Leases left out; of one resource, or all. */
+  apiserverWrites(resource?: string): Promise<number>
   cloudCalls(): Promise<{ readonly reads: number; readonly mutations: number }>
 }
 
@@ -88,11 +88,12 @@ export async function startRig(): Promise<Rig> {
         },
       }
     },
-    async apiserverWrites() {
+    async apiserverWrites(resource) {
       const { body } = await client.raw('/metrics', { method: 'GET' })
       return body
         .split('\n')
         .filter((line) => line.startsWith('apiserver_request_total{') && !line.includes('resource="leases"'))
+        .filter((line) => resource === undefined || line.includes(`resource="${resource}"`))
         .filter((line) => WRITES.has(/verb="([A-Z]+)"/.exec(line)?.[1] ?? ''))
         .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
     },
