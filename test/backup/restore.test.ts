@@ -63,7 +63,7 @@ async function instances(): Promise<readonly SimInstance[]> {
 const uidOf = (cluster: TestCluster, ...object: string[]) =>
   cluster.kubectl('get', ...object, '-o', 'jsonpath={.metadata.uid}')
 const ready = (cluster: TestCluster, name: string) =>
-  cluster.kubectl('wait', '--for=condition=Ready', `vm/${name}`, '-n', 'team-a', '--timeout=60s')
+  cluster.kubectl('wait', '--for=condition=Ready', `vm/${name}`, '-n', 'team-a', '--timeout=120s')
 
 const manifests = [
   { kind: 'Workspace', metadata: { name: 'team-a' }, spec: { owner: 'alice' } },
@@ -99,7 +99,7 @@ function saved(list: string): string {
     .join('---\n')
 }
 
-describe('a restore into an empty cluster', () => {
+describe('a restore into an empty cluster', { timeout: 300_000 }, () => {
   it('takes the instances over, and makes none', async () => {
     const lost = await installed()
     const controller = await startController(lost)
@@ -108,7 +108,7 @@ describe('a restore into an empty cluster', () => {
       stringify({ apiVersion: 'skyclust.io/v1alpha1', ...manifest }),
     )
     await apply(lost, workspace ?? '')
-    await lost.kubectl('wait', '--for=condition=Ready', 'workspace/team-a', '--timeout=60s')
+    await lost.kubectl('wait', '--for=condition=Ready', 'workspace/team-a', '--timeout=120s')
     await lost.kubectl(
       'create',
       'secret',
@@ -135,7 +135,7 @@ describe('a restore into an empty cluster', () => {
     const fresh = await installed()
     await startController(fresh, { SKYCLUST_FORMER_CLUSTERS: former })
     await apply(fresh, backup.workspaces)
-    await fresh.kubectl('wait', '--for=condition=Ready', 'workspace/team-a', '--timeout=60s')
+    await fresh.kubectl('wait', '--for=condition=Ready', 'workspace/team-a', '--timeout=120s')
     await apply(fresh, backup.rest)
     await Promise.all(['web-1', 'web-2'].map((name) => ready(fresh, name)))
 
@@ -148,7 +148,7 @@ describe('a restore into an empty cluster', () => {
     }
     expect(await fresh.kubectl('get', 'events', '-n', 'team-a')).toContain('InstanceRestored')
 
-    await fresh.kubectl('delete', 'vm', 'web-1', '-n', 'team-a', '--timeout=60s')
+    await fresh.kubectl('delete', 'vm', 'web-1', '-n', 'team-a', '--timeout=120s')
     expect((await instances()).map(({ tags }) => tags.Name)).toEqual(['web-2'])
   })
 })

@@ -25,8 +25,8 @@ export interface Node extends AsyncDisposable {
   readonly running: readonly RunningPod[]
   /** Everything that any process has logged, those of pods that are gone too. */
   logs(): readonly LogRecord[]
-  /** The pods of a process (`skyclust-api`) that are ready now; waits until there is one. */
-  ready(name: string): Promise<readonly RunningPod[]>
+  /** The pods of a process (`skyclust-api`) that are ready now; waits until there are so many, one by default. */
+  ready(name: string, count?: number): Promise<readonly RunningPod[]>
 }
 
 export interface RunningPod {
@@ -216,14 +216,14 @@ export async function node({ cluster, client, directory, runnerImage }: NodeOpti
       return running()
     },
     logs: () => programs.flatMap(({ records }) => records),
-    async ready(name) {
+    async ready(name, count = 1) {
       const deadline = AbortSignal.timeout(60_000)
       for (;;) {
         const found = running().filter(({ pod, isReady }) => isReady && pod.spec?.serviceAccountName === name)
-        if (found.length > 0) return found
+        if (found.length >= count) return found
         if (deadline.aborted)
           throw new Error(
-            `no pod of ${name} became ready:\n${JSON.stringify(running().map(({ program }) => program.lines.slice(-5)))}`,
+            `${found.length} pods of ${name} are ready:\n${JSON.stringify(running().map(({ program }) => program.lines.slice(-5)))}`,
           )
         await sleep(PROBE_MS)
       }

@@ -7,6 +7,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { parse, stringify } from 'yaml'
 import { kubeClient } from '../../kube/client.ts'
 import { loadCluster } from '../../kube/cluster.ts'
 import { workshop } from '../../tools/workshop.ts'
@@ -15,6 +16,7 @@ import { alertRules, dashboardQueries, metricsIn } from '../chart/monitoring.ts'
 import { startCluster, type TestCluster } from '../cluster/cluster.ts'
 import { type Program, startProgram } from '../cluster/program.ts'
 import { type Answer, type Person, person, rest, until } from '../contract/rest.ts'
+import { argoHealth } from '../gitops/argo-health.ts'
 import { difference, sync } from '../gitops/argo-sync.ts'
 import { type Node, node, type RunningPod } from './node.ts'
 import { auditArgs, rightsGranted, rightsUsed, superfluous } from './rights-used.ts'
@@ -96,8 +98,8 @@ describe('SkyClust in a cluster', { timeout: 240_000 }, () => {
     await cluster.kubectl('create', 'namespace', 'skyclust-system')
     await cluster.kubectl('label', 'namespace', 'skyclust-system', 'pod-security.kubernetes.io/enforce=restricted')
     await helm(['install', ...release, '--wait', '--timeout', '3m'], values)
-    expect(await worker.ready('skyclust-controller')).toHaveLength(2)
-    expect(await worker.ready('skyclust-api')).toHaveLength(2)
+    expect(await worker.ready('skyclust-controller', 2)).toHaveLength(2)
+    expect(await worker.ready('skyclust-api', 2)).toHaveLength(2)
   })
 
   it('lets the first administrator in, with the password that the chart made', async () => {
@@ -153,6 +155,32 @@ describe('SkyClust in a cluster', { timeout: 240_000 }, () => {
     expect(refused.body.error.message).toContain('argocd-controller')
   })
 
+  it('tells Argo CD of a machine that cannot be made, and of one that is paused, and changes nothing of theirs', async () => {
+    const [vm] = tree.filter(({ kind, metadata }) => kind === 'VM' && metadata.name === 'web-1')
+    const broken = {
+      ...vm,
+      metadata: { name: 'broken', namespace: 'team-a' },
+      spec: { ...vm?.spec, image: 'bad-image' },
+    } as Manifest
+    const paused = {
+      ...vm,
+      metadata: { name: 'paused', namespace: 'team-a', annotations: { 'skyclust.io/paused': 'true' } },
+    } as Manifest
+    const [yaml, inNamespace] = [[broken, paused].map((one) => stringify(one)).join('---\n'), ['-n', 'team-a']]
+    await cluster.kubectlWith(yaml, 'apply', '--server-side', '--field-manager=argocd-controller', '-f', '-')
+    const healthOf = async (name: string) =>
+      argoHealth(parse(await cluster.kubectl('get', 'vm', name, ...inNamespace, '-o', 'yaml')))
+    await vi.waitFor(async () => expect((await healthOf('broken')).status).toBe('Degraded'), {
+      timeout: 60_000,
+      interval: 200,
+    })
+    expect((await healthOf('broken')).message).toContain('bad-image')
+    expect((await healthOf('paused')).status).toBe('Suspended')
+    expect(await difference(cluster, [broken, paused])).toBe('')
+    await cluster.kubectl('annotate', 'vm', 'paused', ...inNamespace, 'skyclust.io/paused-')
+    await cluster.kubectl('delete', 'vm', 'broken', 'paused', ...inNamespace, '--timeout=100s')
+  })
+
   it('serves somebody who has never seen Kubernetes, from the registration to a machine', async () => {
     const account = { email: 'bob@example.com', password: 'pass word 1', name: 'Bob' }
     const { url } = (await worker.ready('skyclust-api'))[0] as RunningPod
@@ -184,12 +212,14 @@ describe('SkyClust in a cluster', { timeout: 240_000 }, () => {
     await until(
       () => bob.get(`/api/v1/vms/${vm.body.data.id}`),
       ({ body }) => body.data.status === 'running',
+      60_000,
     )
     expect((await bob.get(`/api/v1/providers/sim/instances?workspace_id=${research}`)).body.data).toHaveLength(1)
     expect((await bob.delete(`/api/v1/vms/${vm.body.data.id}`)).status).toBe(200)
     await until(
       () => bob.get(`/api/v1/vms/${vm.body.data.id}`),
       ({ status }) => status === 404,
+      60_000,
     )
   })
 
@@ -255,7 +285,10 @@ describe('SkyClust in a cluster', { timeout: 240_000 }, () => {
       ...values,
       settings: { SKYCLUST_PROVIDERS: 'sim', SKYCLUST_SIM_URL: simUrl, SKYCLUST_LOG_LEVEL: 'debug' },
     })
-    expect(worker.running.filter(({ pod, isReady }) => isReady && pods.includes(pod.metadata.uid))).toEqual([])
+    // What the API server has deleted, the node hears of a moment later.
+    await vi.waitFor(() => expect(worker.running.filter(({ pod }) => pods.includes(pod.metadata.uid))).toEqual([]), {
+      timeout: 60_000,
+    })
     const [api] = await worker.ready('skyclust-api')
     expect((await bob.at(api?.url ?? '').get('/api/v1/users/me')).status).toBe(200)
     bob = { ...bob, ...bob.at(api?.url ?? '') }
@@ -288,7 +321,7 @@ describe('SkyClust in a cluster', { timeout: 240_000 }, () => {
   })
 
   it('is uninstalled with nothing left in the cloud', async () => {
-    await cluster.kubectl('delete', 'workspace', 'team-a', '--timeout=60s')
+    await cluster.kubectl('delete', 'workspace', 'team-a', '--timeout=150s')
     expect(await instances()).toEqual([])
     expect(await cluster.kubectl('get', 'vms,credentials,tofuruns', '-A', '-o', 'name')).toBe('')
     uninstalledAt = new Date()

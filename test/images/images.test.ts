@@ -3,9 +3,9 @@
  * start from there. Whoever imports something that is not copied, or needs a package of development, fails here.
  */
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -37,6 +37,11 @@ async function layOut(stage: string): Promise<string> {
     const origin =
       from === 'dependencies' ? join(directory, 'dependencies', source.replace('/app/', '')) : join(root, source)
     const isFolder = (await stat(origin)).isDirectory()
+    if (from === 'dependencies') {
+      await mkdir(dirname(join(image, target)), { recursive: true })
+      await symlink(origin, join(image, target)) // what it holds resolves from where it really is
+      continue
+    }
     await cp(origin, isFolder ? join(image, target) : join(image, target, source), { recursive: true })
   }
   return image
