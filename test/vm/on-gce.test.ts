@@ -42,7 +42,10 @@ async function readyVM(room: Room, name: string, spec: Parameters<Room['create']
   return { vm, uid: vm.metadata.uid, id: vm.status?.instanceID ?? '' }
 }
 
-describe.concurrent('a VM on Compute Engine', () => {
+/** A change from outside is believed only after the lag, once for each. */
+const patience = { timeout: 300_000 }
+
+describe.concurrent('a VM on Compute Engine', patience, () => {
   it('is made with everything that its spec says', async () => {
     const { create, untilReady, putSecret, namespace } = await room()
     await putSecret('boot', { 'user-data': '#!/bin/sh\necho hello\n' })
@@ -166,7 +169,7 @@ describe.concurrent('a VM on Compute Engine', () => {
   })
 })
 
-describe('a create on Compute Engine', () => {
+describe('a create on Compute Engine', patience, () => {
   it('goes to the next zone when one has no room, and never makes two', async () => {
     const here = await room()
     gce.settings.fullZones = ['us-central1-a', 'us-central1-b']
