@@ -371,7 +371,8 @@ describe('a controller that dies', () => {
     }
     const victims = await dying(() => make({ members: [{ user: 'vic', role: 'viewer' }], quota: { vms: 3 } }), whole)
 
-    expect(victims).toHaveLength(2 * 13) // finalizer, Namespace, 3 + 3 + 3 roles and bindings, quota, status
+    // finalizer, Namespace, 3 + 3 + 3 roles and bindings, quota, status; more when one of them meets a conflict
+    expect(victims.length).toBeGreaterThanOrEqual(2 * 13)
   })
 
   it('at any write of a deletion neither leaves anything nor lets go too early', async () => {
