@@ -100,7 +100,7 @@ export async function workbench(): Promise<Workbench> {
         if (!passes(object)) throw new Error(`${type.kind} ${key.name} is ${JSON.stringify(object)}`)
         return object
       },
-      { timeout: 30_000, interval: 50 },
+      { timeout: 120_000, interval: 50 },
     )
   }
 
