@@ -7,7 +7,7 @@ import type { Action } from './action.ts'
 import { launching, replaceableAt } from './decide-create.ts'
 import { wantedTags } from './identity.ts'
 import { clockSkewMs } from './intent.ts'
-import { isRecent, lagMs, missedFrom, sightingOf, surplusInstances } from './sightings.ts'
+import { isRecent, lagMs, missedFrom, shownFrom, sightingOf, surplusInstances } from './sightings.ts'
 import type { Situation } from './situation.ts'
 import { progressing, settled, stalled, stateOf, type Verdict } from './verdict.ts'
 
@@ -53,13 +53,21 @@ function changedOutside(vm: VM): boolean {
   return getCondition(vm.status?.conditions, 'Synced')?.status === 'True' && !hasNewSpec(vm)
 }
 
-/** Neither the listing nor a lookup shows it. Soon after a launch that is lag; later the cloud is asked by id. */
+/** How soon an instance is asked for again that the cloud does not know, while that may be lag. */
+const askAgainMs = 30_000
+
+/**
+ * The listing does not show it: soon after a launch that is lag, and somebody may have taken the tag away by which it is
+ * listed. So the cloud is asked by id, and believed when it says again and again that there is none.
+ */
 function decideAbsent(situation: Situation, id: string): Action {
   const { view, look, now } = situation
   if (view.listedAt === undefined) return { kind: 'listen', expecting: false }
-  const from = missedFrom(situation) ?? 0
+  const from = shownFrom(situation) ?? 0
   if (now < from) return { kind: 'listen', expecting: true, againAfterMs: from - now }
   if (look?.id?.id !== id) return { kind: 'look', id }
+  const missed = missedFrom(situation) ?? 0
+  if (now < missed) return { kind: 'listen', expecting: true, againAfterMs: Math.min(askAgainMs, missed - now) }
   return decideGone(situation, 'the cloud does not know it any more')
 }
 

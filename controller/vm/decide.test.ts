@@ -386,16 +386,23 @@ describe('a VM with its instance', () => {
     expect(decide(givenSituation({ vm, sightings }))).toMatchObject({ kind: 'wait', againAfterMs: 95_000 })
   })
 
-  it('takes a missing instance for lag at first, then asks by id, then believes it', () => {
-    const young = running()
-    const launchTime = new Date(now - 5_000).toISOString()
-    const vm = { ...young.vm, status: { ...young.vm.status, launchTime } }
-    const unknown = { id: { id: 'i-1', known: false } }
+  it('takes a missing instance for lag at first, then asks by id, and believes it only after a while', () => {
+    const { vm } = running()
+    const launchedAgo = (ageMs: number) => {
+      const launchTime = new Date(now - ageMs).toISOString()
+      return { ...vm, status: { ...vm.status, launchTime } }
+    }
+    const look = { id: { id: 'i-1', known: false } }
 
+    expect(decide(givenSituation({ vm: launchedAgo(5_000) }))).toMatchObject({ kind: 'listen', againAfterMs: 11_000 })
+    expect(decide(givenSituation({ vm: launchedAgo(20_000) }))).toEqual({ kind: 'look', id: 'i-1' })
+    expect(decide(givenSituation({ vm: launchedAgo(20_000), look }))).toMatchObject({
+      kind: 'listen',
+      expecting: true,
+      againAfterMs: 30_000,
+    })
     // five minutes of patience, a second of rounding, five of clock skew
-    expect(decide(givenSituation({ vm }))).toMatchObject({ kind: 'listen', expecting: true, againAfterMs: 301_000 })
-    expect(decide(givenSituation({ vm: young.vm }))).toEqual({ kind: 'look', id: 'i-1' })
-    expect(decide(givenSituation({ vm: young.vm, look: unknown }))).toMatchObject({
+    expect(decide(givenSituation({ vm: launchedAgo(306_000), look }))).toMatchObject({
       verdict: { reason: 'InstanceGone' },
     })
   })
