@@ -198,6 +198,20 @@ describe('meteredCloud', () => {
     expect(reports.map(({ action, outcome }) => `${action} ${outcome}`)).toEqual(['create throttled', 'create ok'])
   })
 
+  it('slows down whatever the words, where the cloud does not meter instances apart', async () => {
+    const { time, sim, access } = world({}, { create: { calls: { burst: 10, refillPerSecond: 10 } } })
+    const message = 'The resource is being operated on too often.'
+    const error = { code: 'RequestLimitExceeded', status: 503, message }
+    sim.configure({ faults: [{ action: 'RunInstances', count: 1, error }] })
+    const cloud = access()
+
+    await expect(time.until(cloud.create(spec))).rejects.toMatchObject({ class: 'throttled' })
+    const before = time.now()
+    await time.until(cloud.create(spec))
+
+    expect(time.now() - before).toBeGreaterThanOrEqual(200)
+  })
+
   it('asks right before a mutation goes out whether it still may, and sends nothing if not', async () => {
     let leader = true
     const { time, sim, access, launch } = world()

@@ -65,7 +65,7 @@ function meterOf(limits: CloudLimits, clock: MetersOptions): Meter {
       await of(action).calls.take()
       return (await of(action).instances?.takeSome(wanted)) ?? wanted()
     },
-    throttled: (action, what) => of(action)[what]?.throttled(),
+    throttled: (action, what) => (of(action)[what] ?? of(action).calls).throttled(),
   }
 }
 
