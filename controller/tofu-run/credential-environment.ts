@@ -31,7 +31,11 @@ export function handOver(
       return gcp(spec, secret)
     default:
       // The simulated cloud has no provider plugin; a run may name its Credential all the same.
-      return { environment: {}, secretFiles: {}, secrets: Object.values(secret) }
+      return {
+        environment: {},
+        secretFiles: {},
+        secrets: ['access_key', 'secret_key'].flatMap((key) => secret[key] ?? []),
+      }
   }
 }
 
@@ -44,7 +48,7 @@ function aws(
   if (!secretKey) return { missing: 'secret_key' }
   const region = spec.region ?? secret.region
   const environment: Record<string, string> = region ? { AWS_REGION: region, AWS_DEFAULT_REGION: region } : {}
-  const secrets = [secretKey, ...(sessionToken ? [sessionToken] : [])]
+  const secrets = [accessKey, secretKey, ...(sessionToken ? [sessionToken] : [])]
   const { roleARN, externalID } = spec.aws ?? {}
   if (!roleARN) {
     environment.AWS_ACCESS_KEY_ID = accessKey

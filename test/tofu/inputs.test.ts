@@ -161,7 +161,7 @@ describe('variables and credentials', () => {
       },
     )
     const command =
-      'echo $TF_VAR_password; echo $AWS_SECRET_ACCESS_KEY | base64; echo region $AWS_REGION; env | grep -c KUBE || true'
+      'echo $TF_VAR_password $AWS_ACCESS_KEY_ID; echo $AWS_SECRET_ACCESS_KEY | base64; echo region $AWS_REGION; env | grep -c KUBE || true'
     await bench.run('print', {
       command: 'apply',
       stack: 'print',
@@ -175,6 +175,7 @@ describe('variables and credentials', () => {
     expect(output).toContain('region eu-west-1')
     expect(output).toContain('(redacted)')
     expect(output).not.toContain('correct-horse')
+    expect(output).not.toContain('AKIAEXAMPLE')
     expect(output).not.toContain(Buffer.from('aws/secret+key/EXAMPLE').toString('base64').slice(0, 20))
   })
 

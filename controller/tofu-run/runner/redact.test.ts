@@ -58,6 +58,10 @@ describe('redactor', () => {
     expect(shown.length).toBeGreaterThan(10_000 - 100)
   })
 
+  it('blanks out a PIN', () => {
+    expect(through(['4711'], ['the pin is 4711.'])).toBe(`the pin is ${redacted}.`)
+  })
+
   it('leaves words alone that are too short to be secrets', () => {
     expect(through(['eu', ''], ['the eu region'])).toBe('the eu region')
   })

@@ -17,7 +17,8 @@ export interface Redactor {
 export const redacted = '(redacted)'
 
 /** Shorter ones would blank out ordinary words, and are no secrets. */
-const shortestSecret = 6
+const shortestSecret = 4
+const shortestEncoded = 6
 
 export function redactor(secrets: Iterable<string>): Redactor {
   const forms = disguises(secrets)
@@ -90,7 +91,7 @@ function base64Forms(value: string): string[] {
     const from = Math.ceil((lead * 8) / 6)
     const to = Math.floor(((lead + bytes.length) * 8) / 6)
     const core = encoded.slice(from, to)
-    if (core.length < shortestSecret) return []
+    if (core.length < shortestEncoded) return []
     return [core, core.replaceAll('+', '-').replaceAll('/', '_')]
   })
 }
