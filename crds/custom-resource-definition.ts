@@ -1,4 +1,5 @@
 /** The CustomResourceDefinition of a kind, as `kubectl apply` takes it. */
+import type { z } from 'zod'
 import type { Kind, ValidationRule } from './kind.ts'
 import { type StructuralSchema, structuralSchema } from './structural-schema.ts'
 
@@ -51,7 +52,18 @@ function objectSchema({ definition }: Kind): StructuralSchema {
       kind: { description: 'The kind of the object.', type: 'string' },
       metadata: { type: 'object', properties: { name: { type: 'string', maxLength: maxNameLength } } },
       spec: structuralSchema(spec, 'spec'),
-      ...(status && { status: structuralSchema(status, 'status') }),
+      ...(status && { status: statusSchema(status) }),
     },
   }
+}
+
+/**
+ * Until a controller has said something, kstatus readers (Flux, Helm 4) would take an object for done: without a status there is nothing that says it is not. So
+ * there is one from the beginning, which says that no generation was acted upon.
+ *
+ * @see https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
+ */
+function statusSchema(status: z.ZodObject): StructuralSchema {
+  const schema = structuralSchema(status, 'status')
+  return 'observedGeneration' in status.shape ? { ...schema, default: { observedGeneration: -1 } } : schema
 }

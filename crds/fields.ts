@@ -85,9 +85,9 @@ export const conditions = z
 
 export const observedGeneration = z
   .int()
-  .min(0)
+  .min(-1)
   .describe(
-    'The metadata.generation that the controller has seen; older than the present one means not yet acted upon.',
+    'The metadata.generation that the controller has seen; older than the present one means not yet acted upon, -1 never.',
   )
 
 export const providers = ['aws', 'gcp', 'sim'] as const

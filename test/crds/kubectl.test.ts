@@ -114,7 +114,7 @@ describe('kubectl wait', () => {
     )
 
     const ready = { type: 'Ready', status: 'True', reason: 'Running', message: '', lastTransitionTime: now() }
-    await patchStatus('vms', name, { state: 'running', conditions: [ready] })
+    await patchStatus('vms', name, { state: 'running', observedGeneration: 1, conditions: [ready] })
 
     expect(await waiting).toContain('condition met')
     const forState = ['wait', '--for=jsonpath={.status.state}=running', '--timeout=5s', `vm/${name}`]

@@ -3,7 +3,7 @@
  * behind in the cloud. The processes are the pods of the rendered Deployments, with the rendered roles and no others; at the end the API server's
  * audit log says which of their rights they needed.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -179,6 +179,19 @@ describe('SkyClust in a cluster', { timeout: 240_000 }, () => {
     expect(await difference(cluster, [broken, paused])).toBe('')
     await cluster.kubectl('annotate', 'vm', 'paused', ...inNamespace, 'skyclust.io/paused-')
     await cluster.kubectl('delete', 'vm', 'broken', 'paused', ...inNamespace, '--timeout=100s')
+  })
+
+  it('is waited for by kstatus itself, as Helm 4 and Flux read it', async () => {
+    const [vm] = tree.filter(({ kind, metadata }) => kind === 'VM' && metadata.name === 'web-1')
+    const folder = join(directory, 'machine')
+    await mkdir(join(folder, 'templates'), { recursive: true })
+    await writeFile(join(folder, 'Chart.yaml'), stringify({ apiVersion: 'v2', name: 'machine', version: '1.0.0' }))
+    const waited = { ...vm, metadata: { name: 'waited-for', namespace: 'team-a' } }
+    await writeFile(join(folder, 'templates/vm.yaml'), stringify(waited))
+    await helm(['install', 'machine', folder, '--namespace', 'team-a', '--wait=watcher', '--timeout', '2m'])
+    expect(await vmField('waited-for', '.status.state')).toBe('running')
+    await helm(['uninstall', 'machine', '--namespace', 'team-a', '--wait=watcher', '--timeout', '2m'])
+    expect(await cluster.kubectl('get', 'vms', '-n', 'team-a', '-o', 'name')).not.toContain('waited-for')
   })
 
   it('serves somebody who has never seen Kubernetes, from the registration to a machine', async () => {
