@@ -60,6 +60,7 @@ describe('tags as labels', () => {
         'x-_',
         'x-_2f',
         'skyclust.io/vm',
+        '__proto__',
       ),
     )
     const value = fc.oneof(

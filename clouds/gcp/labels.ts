@@ -39,14 +39,14 @@ export function labelsFrom(tags: Readonly<Record<string, string>>): Labels {
 }
 
 export function tagsFrom(labels: Labels): Record<string, string> {
-  const tags: Record<string, string> = {}
+  const tags: [string, string][] = []
   for (const [label, first] of Object.entries(labels)) {
     if (isContinuation(label, labels)) continue
     const rest = label.startsWith(OWN_LABEL) ? CONTINUATIONS.map((n) => labels[`${label}-${n}`] ?? '') : []
     const key = keyFrom(label)
-    tags[key] = valueFrom(key, [first, ...rest].join(''))
+    tags.push([key, valueFrom(key, [first, ...rest].join(''))])
   }
-  return tags
+  return Object.fromEntries(tags) // also of a tag that is called `__proto__`
 }
 
 /** The labels that a tag of this key may be in. */
