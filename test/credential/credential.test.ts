@@ -9,7 +9,7 @@ import { openStage, type Stage } from '../vm/stage.ts'
 let stage: Stage
 
 beforeAll(async () => {
-  stage = await openStage()
+  stage = await openStage({ env: { SKYCLUST_PROVIDERS: 'aws,sim' } })
 })
 afterAll(() => stage?.[Symbol.asyncDispose]())
 

@@ -45,7 +45,7 @@ export const regions = { sim: 'sim-1', aws: 'us-east-1', gcp: 'us-central1' } as
 export const image = 'ami-12c6146b'
 const usual = { instanceType: 't3.micro', image }
 const google = { instanceType: 'e2-micro', image: 'debian-cloud/debian-12' }
-const timing = { timeout: 100_000, interval: 100 }
+const timing = { timeout: 200_000, interval: 100 }
 
 export async function openRoom(
   { cluster, administrator }: { readonly cluster: Cluster; readonly administrator: KubeClient },
