@@ -2,6 +2,7 @@
  * A change of an object's spec as the caller: read as it is now, check, and write only if nobody else wrote since; again
  * when somebody did. So nobody's change is lost, and a field cannot change hands between the check and the write.
  */
+import { setTimeout } from 'node:timers/promises'
 import type { KubeClient } from '../../kube/client.ts'
 import { isConflict, isNotFound } from '../../kube/kube-error.ts'
 import { type KubeObject, keyOf, type ResourceType } from '../../kube/resource.ts'
@@ -15,7 +16,10 @@ export interface Change {
   readonly fields: readonly (readonly string[])[]
 }
 
-const ATTEMPTS = 8
+/** Of many writers at once one gets through in every round, so there are more attempts than writers to be expected. */
+const ATTEMPTS = 60
+/** Those who clash do not come back in step: each waits a part of this, chosen by chance. */
+const LONGEST_PAUSE_MS = 150
 
 /**
  * @param object says which one; another object of the same name is not found
@@ -42,6 +46,7 @@ export async function change<T extends KubeObject>(
     } catch (error) {
       if (isNotFound(error)) throw notFound()
       if (!isConflict(error) || attempt === ATTEMPTS) throw error
+      await setTimeout(Math.random() * Math.min(LONGEST_PAUSE_MS, 10 * attempt))
     }
   }
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Installation, startInstallation } from '../contract/installation.ts'
-import { type Answer, type Person, rest, until } from '../contract/rest.ts'
+import { type Answer, type Person, type Rest, rest, until } from '../contract/rest.ts'
 
 let installation: Installation
 let elsewhere: string
@@ -31,6 +31,40 @@ function vm(more: object = {}) {
 const key = () => ({ 'idempotency-key': crypto.randomUUID() })
 const now = { prefer: 'respond-async' }
 const match = (answer: Answer) => ({ 'if-match': answer.headers.get('etag') ?? '' })
+
+describe('Changes of one workspace by many at once', () => {
+  it('all count, on every replica', async () => {
+    const { body } = await alice.post('/api/v1/workspaces', { body: { name: 'Crowded' } })
+    const members = `/api/v1/workspaces/${body.data.id}/members`
+    const people = await Promise.all(Array.from({ length: 24 }, (_, index) => register(`Member ${index}`)))
+    const seenEverywhere = (count: number) =>
+      Promise.all(
+        [alice, alice.at(elsewhere)].map((who) =>
+          until(
+            () => who.get(members),
+            (answer) => answer.body.data.length === count,
+          ),
+        ),
+      )
+    const byTurns = <T>(change: (who: Rest, id: string) => Promise<T>) =>
+      Promise.all(people.map((id, index) => change(index % 2 ? alice : alice.at(elsewhere), id)))
+
+    const added = await byTurns((who, user_id) => who.post(members, { body: { user_id, role: 'viewer' } }))
+    expect(added.map(({ status }) => status)).toEqual(people.map(() => 200))
+    await seenEverywhere(people.length + 1)
+
+    const removed = await byTurns((who, id) => who.delete(`${members}/${id}`))
+    expect(removed.map(({ status }) => status)).toEqual(people.map(() => 200))
+    await seenEverywhere(1)
+  })
+})
+
+/** @returns the id of the new user, who does not log in */
+async function register(name: string): Promise<string> {
+  const body = { email: `crowd-${crypto.randomUUID()}@example.com`, password: 'correct horse', name }
+  const { body: made } = await rest(installation.url).post('/api/v1/auth/register', { body })
+  return made.data.id
+}
 
 describe('ETag and If-Match', () => {
   it('tag what is read, and answer 304 to whoever has it, on every replica', async () => {
