@@ -43,6 +43,7 @@ COPY kube ./kube
 COPY clouds ./clouds
 COPY controller ./controller
 COPY api ./api
+COPY tracing ./tracing
 ENV NODE_ENV=production
 USER 65532:65532
 ENTRYPOINT ["/nodejs/bin/node"]

@@ -13,7 +13,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{config,crds,kube,clouds,controller,api,tools}/**/*.test.ts'],
+          include: ['{config,crds,kube,clouds,controller,api,tracing,tools}/**/*.test.ts'],
         },
       },
       {

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { type SettingValues, setting } from '../config/settings.ts'
 import { sharedSettings } from '../config/shared-settings.ts'
 import { duration, flag, oneOf, port, text, wholeNumber } from '../config/value-schemas.ts'
+import { tracingSettings } from '../tracing/settings.ts'
 import { oidcSettings } from './auth/oidc/settings.ts'
 import { locales } from './language/negotiation.ts'
 
@@ -122,6 +123,7 @@ export const apiSettings = {
     default: '1000',
     help: 'How many cost estimates a user may keep.',
   }),
+  ...tracingSettings,
   oidc: oidcSettings,
 }
 

@@ -12,6 +12,7 @@ import { providers } from '../clouds/providers.ts'
 import { shownSettings } from '../config/settings.ts'
 import { kubeClient } from '../kube/client.ts'
 import type { Cluster } from '../kube/cluster.ts'
+import { tracingFor } from '../tracing/tracing-for.ts'
 import { facadeApp } from './app.ts'
 import { auditLine } from './audit/audit-event.ts'
 import { openAudit } from './audit/open-audit.ts'
@@ -36,6 +37,7 @@ import { isOurFault, toApiError } from './http/error-mapping.ts'
 import { rateLimit } from './http/rate-limit.ts'
 import { httpServer } from './http/server.ts'
 import { sourceAddress } from './http/source-address.ts'
+import { traced } from './http/traced.ts'
 import { negotiation } from './language/negotiation.ts'
 import { vmFeed } from './live/vm-feed.ts'
 import { apiMetrics } from './metrics.ts'
@@ -49,6 +51,7 @@ import { credentialChoice } from './store/credential-choice.ts'
 import { store as openStore, type Store } from './store/store.ts'
 import { asCaller } from './writes/as-caller.ts'
 import { FIELD_MANAGER } from './writes/field-owners.ts'
+import { tracedWrites } from './writes/traced-writes.ts'
 
 export interface RunOptions {
   readonly config: ApiConfig
@@ -58,6 +61,8 @@ export interface RunOptions {
 }
 
 const DRAIN_MS = 15_000
+/** For the spans of what was answered last. */
+const TRACES_WITHIN_MS = 2_000
 /** A watch is opened anew now and then; longer than that is an outage. */
 const CUT_OFF_AFTER_MS = 5_000
 const KEYS_EVERY_MS = 60_000
@@ -68,7 +73,13 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
   const ended = new AbortController()
   const catalogue = openCatalogue(config.prices)
   const metrics = apiMetrics()
-  const client = kubeClient({ cluster, fieldManager: FIELD_MANAGER, onAnswer: metrics.kubeAnswered })
+  const tracing = await tracingFor('skyclust-api', config, log)
+  const client = kubeClient({
+    cluster,
+    fieldManager: FIELD_MANAGER,
+    onAnswer: metrics.kubeAnswered,
+    ...(tracing && { annotationsFor: tracedWrites(tracing) }),
+  })
   await askCluster(client, cluster.server, signal)
 
   const audit = await openAudit(config, (error) => log.error({ err: error }, 'the audit log cannot be written'))
@@ -85,7 +96,7 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
   const { facade, keys, sweeps } = await assemble()
   const app = facadeApp(facade)
   await makeFirstAdministrator(facade)
-  const server = await httpServer(app, {
+  const server = await httpServer(tracing ? traced(app, tracing) : app, {
     host: config.host,
     port: config.port,
     locale: config.locale,
@@ -110,6 +121,7 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
   ended.abort(signal.reason)
   await Promise.all([store.done, side.close()])
   await client.close()
+  await tracing?.close(TRACES_WITHIN_MS)
 
   async function assemble(): Promise<{ facade: Facade; keys: SigningKeys; sweeps: readonly (() => Promise<void>)[] }> {
     const { namespace } = config

@@ -14,6 +14,7 @@ import { group, serviceAccounts } from '../crds/names.ts'
 import { kubeClient } from '../kube/client.ts'
 import type { Cluster } from '../kube/cluster.ts'
 import { eventRecorder } from '../kube/events.ts'
+import { tracingFor } from '../tracing/tracing-for.ts'
 import { openCaches } from './caches.ts'
 import type { ControllerConfig } from './config.ts'
 import { cloudRegistry } from './credential/cloud-registry.ts'
@@ -26,6 +27,7 @@ import { askCluster } from './prerequisites.ts'
 import { requeueAfter } from './requeue.ts'
 import { sharding, soleOwner } from './sharding/sharding.ts'
 import { tofuKind } from './tofu-run/tofu-kind.ts'
+import { traceCall, tracedController } from './traces.ts'
 
 export interface AppOptions {
   readonly config: ControllerConfig
@@ -40,6 +42,8 @@ export interface AppOptions {
 
 /** For what runs when a stop is asked for; a little is left of the promised 20 s for giving the leases back. */
 const drainMs = 15_000
+/** For the spans of what was done last. */
+const tracesWithinMs = 2_000
 
 /** Runs until `signal` is aborted or the leadership is lost. Throws one line that says why it cannot start. */
 export async function runApp(options: AppOptions): Promise<'stopped' | 'deposed'> {
@@ -48,6 +52,7 @@ export async function runApp(options: AppOptions): Promise<'stopped' | 'deposed'
   const ended = new AbortController()
   const running: RunningKind[] = []
   const metrics = controllerMetrics()
+  const tracing = await tracingFor('skyclust-controller', config, log)
 
   const fieldManager = serviceAccounts.controller
   const client = kubeClient({ cluster, fieldManager, guard: insistOnLeases, onAnswer: metrics.kubeAnswered })
@@ -73,7 +78,10 @@ export async function runApp(options: AppOptions): Promise<'stopped' | 'deposed'
     credentials: caches.credentials,
     providers: enabled,
     meters: meters(),
-    onCall: metrics.cloudCalled,
+    onCall(call) {
+      metrics.cloudCalled(call)
+      if (tracing) traceCall(tracing, call)
+    },
     fence: insistOnLeases,
   })
 
@@ -114,7 +122,8 @@ export async function runApp(options: AppOptions): Promise<'stopped' | 'deposed'
   }
   for (const controller of [...kindControllers(shared), tofu.controller]) {
     const onError = requeueAfter(log.child({ controller: controller.name }))
-    running.push(runKind(controller, { shards: config.shards, accepts, metrics, drainMs, signal, onError }))
+    const traced = tracing ? tracedController(controller, tracing, caches) : controller
+    running.push(runKind(traced, { shards: config.shards, accepts, metrics, drainMs, signal, onError }))
   }
   ownership.held().forEach(takeUp)
   log.info({ shards: config.shards, leaderElection: config.leaderElection }, 'ready')
@@ -128,6 +137,7 @@ export async function runApp(options: AppOptions): Promise<'stopped' | 'deposed'
     ended.abort(signal.reason)
     await Promise.all([ownership.done, caches.done, health.close()])
     await Promise.all([client.close(), leaseClient.close()])
+    await tracing?.close(tracesWithinMs)
     return 'stopped'
   }
 

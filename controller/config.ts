@@ -4,6 +4,7 @@ import type { SettingValues } from '../config/settings.ts'
 import { setting } from '../config/settings.ts'
 import { sharedSettings } from '../config/shared-settings.ts'
 import { dnsLabel, duration, flag, oneOf, port, text, uids, wholeNumber } from '../config/value-schemas.ts'
+import { tracingSettings } from '../tracing/settings.ts'
 import { tofuSettings } from './tofu-run/settings.ts'
 
 export const controllerSettings = {
@@ -57,6 +58,7 @@ export const controllerSettings = {
     default: '1h',
     help: 'For how long an instance must have been seen without a VM before it is terminated.',
   }),
+  ...tracingSettings,
   ...tofuSettings,
 }
 

@@ -31,6 +31,8 @@ export const annotations = {
   paused: 'skyclust.io/paused',
   /** Digest of the body that a POST with an Idempotency-Key carried, 64 hexadecimal digits. */
   idempotencyBody: 'skyclust.io/idempotency-body',
+  /** Of the REST call that made or last changed the object, while traces are on; W3C Trace Context. */
+  traceparent: 'skyclust.io/traceparent',
 } as const
 
 export const finalizers = {

@@ -12,6 +12,7 @@ import {
   apiVersionOf,
   collectionPath,
   type Draft,
+  type DraftMeta,
   type KubeObject,
   type ObjectKey,
   objectPath,
@@ -37,6 +38,8 @@ export interface KubeClientOptions {
    */
   readonly guard?: () => void
   readonly onAnswer?: (answer: AnswerRecord) => void
+  /** Asked at each create and each merge patch of an object itself: annotations that go along with what is written. */
+  readonly annotationsFor?: (type: ResourceType) => Readonly<Record<string, string>> | undefined
   readonly clock?: Clock
   readonly random?: () => number
 }
@@ -147,21 +150,22 @@ export interface ImpersonatedUser {
 }
 
 export function kubeClient(options: KubeClientOptions): KubeClient {
-  const { fieldManager, random = Math.random } = options
+  const { fieldManager, annotationsFor, random = Math.random } = options
   const http = transport({ userAgent: fieldManager, ...options })
-  return verbs({ http, fieldManager, random, headers: {} })
+  return verbs({ http, fieldManager, annotationsFor, random, headers: {} })
 }
 
 interface VerbsContext {
   readonly http: Transport
   readonly fieldManager: string
+  readonly annotationsFor: KubeClientOptions['annotationsFor']
   readonly random: () => number
   /** Of impersonation. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>
 }
 
 function verbs(context: VerbsContext): KubeClient {
-  const { http, headers } = context
+  const { http, headers, annotationsFor } = context
 
   async function read<T>(path: string, rest: Pick<TransportRequest, 'signal' | 'timeoutMs'>): Promise<T> {
     return parseJson(await http.text({ method: 'GET', path, headers, ...rest }), path)
@@ -193,7 +197,7 @@ function verbs(context: VerbsContext): KubeClient {
     },
 
     create(type, draft, writeOptions) {
-      const body = complete(type, draft)
+      const body = annotated(complete(type, draft), annotationsFor?.(type))
       const path = collectionPath(type, namespaceOf(type, draft))
       return write('POST', { path, body }, writeOptions)
     },
@@ -204,7 +208,9 @@ function verbs(context: VerbsContext): KubeClient {
 
     patch(type, key, body, { kind, subresource, ...writeOptions }) {
       const contentType = kind === 'merge' ? 'application/merge-patch+json' : 'application/json-patch+json'
-      return write('PATCH', { path: objectPath(type, key, subresource), contentType, body }, writeOptions)
+      const isWhole = kind === 'merge' && subresource === undefined
+      const whole = isWhole ? annotated(body, annotationsFor?.(type)) : body
+      return write('PATCH', { path: objectPath(type, key, subresource), contentType, body: whole }, writeOptions)
     },
 
     apply(type, draft, { force = false, subresource, ...writeOptions } = {}) {
@@ -285,6 +291,12 @@ function nameItems(type: ResourceType, items: readonly KubeObject[]): void {
 
 function complete<T extends KubeObject>(type: ResourceType<T>, draft: Draft<T>): unknown {
   return { ...draft, apiVersion: apiVersionOf(type), kind: type.kind }
+}
+
+function annotated(body: unknown, annotations: Readonly<Record<string, string>> | undefined): unknown {
+  if (annotations === undefined) return body
+  const { metadata, ...rest } = body as { readonly metadata?: DraftMeta }
+  return { ...rest, metadata: { ...metadata, annotations: { ...metadata?.annotations, ...annotations } } }
 }
 
 function namespaceOf(

@@ -21,6 +21,8 @@ export interface InstallationOptions {
   readonly controller?: boolean
   /** For the facades, beside what they need. */
   readonly env?: Readonly<Record<string, string>>
+  /** For the controller, beside what it needs. */
+  readonly controllerEnv?: Readonly<Record<string, string>>
 }
 
 export interface Installation extends AsyncDisposable {
@@ -86,6 +88,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
       SKYCLUST_TOFU: await workshop({ environment: process.env, home: homedir() }).obtain('tofu'),
       SKYCLUST_TOFU_WORK_DIR: join(cluster.directory, 'tofu'),
       SKYCLUST_TOFU_PLUGIN_DIR: join(cluster.directory, 'no-providers'), // no registry is asked
+      ...options.controllerEnv,
     }
     const controller =
       options.controller === false
