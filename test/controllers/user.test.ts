@@ -64,6 +64,7 @@ describe('a User', () => {
   it('whose binding a cluster administrator took away is not given it again', async () => {
     await make('chief', { admin: true })
     await ready('chief')
+    await controllers.idle() // or what is still under way gives it once more
     await bench.administrator.delete(clusterRoleBindingType, { name: 'skyclust-platform-admin-chief' })
     await controllers.stop()
     controllers = await bench.start()

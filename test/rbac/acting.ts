@@ -21,7 +21,7 @@ export async function outcome(action: Promise<unknown>): Promise<string> {
 
 /** The API server hears of new roles and policies a moment after they were made: resolves once `action` comes out so. */
 export async function comesTo(expected: RegExp, action: () => Promise<unknown>): Promise<void> {
-  await vi.waitFor(async () => expect(await outcome(action())).toMatch(expected), { timeout: 30_000, interval: 50 })
+  await vi.waitFor(async () => expect(await outcome(action())).toMatch(expected), { timeout: 120_000, interval: 50 })
 }
 
 interface RulesReview {
