@@ -37,8 +37,11 @@ export interface AsCallerOptions {
   readonly now?: () => number
 }
 
-/** How long a write waits for the controller to catch up with a Workspace. */
-export const PATIENCE_MS = 10_000
+/**
+ * How long a write waits for the controller to catch up with a Workspace. A controller that is killed is followed by another
+ * once its Lease of 15 s has run out; a request that comes in between waits for that, and is not refused.
+ */
+export const PATIENCE_MS = 25_000
 /** After the controller has caught up, how long until the API server's authoriser surely has too. */
 const SETTLED_AFTER_MS = 5_000
 const FIRST_PAUSE_MS = 50

@@ -1,4 +1,5 @@
 /** The API server goes away and comes back; the facade stays, says so, and goes on by itself. And its own end. */
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { failure } from '../contract/forms.ts'
 import { type Installation, startInstallation } from '../contract/installation.ts'
@@ -40,6 +41,24 @@ describe('a facade that is told to stop', () => {
     expect(answer.body.data).toMatchObject({ name: body.name, instance_id: '' })
     expect(await exit).toEqual({ code: 0, signal: null })
     await expect(rest(url).get('/health')).rejects.toThrow('fetch failed')
+  })
+})
+
+describe('while the controller is away for as long as its Lease lasts', () => {
+  it('a new workspace can be filled at once: the Credential waits for whoever makes its namespace', async () => {
+    const { controller } = installation
+    controller?.kill('SIGSTOP')
+    try {
+      const workspace_id = await makeWorkspace(kim, 'meanwhile')
+      const filled = kim.post('/api/v1/credentials', { body: { workspace_id, provider: 'sim', credentials: simKeys } })
+      const answeredEarly = await Promise.race([filled.then(({ text }) => text), setTimeout(11_000)])
+      controller?.kill('SIGCONT')
+
+      expect(answeredEarly).toBeUndefined()
+      expect((await filled).status).toBe(201)
+    } finally {
+      controller?.kill('SIGCONT')
+    }
   })
 })
 
