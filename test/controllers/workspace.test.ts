@@ -12,6 +12,7 @@ import {
   secretType,
 } from '../../kube/builtin-types.ts'
 import { comesTo, outcome } from '../rbac/acting.ts'
+import { dieAtEachWrite } from './dying.ts'
 import { type Controllers, readyOf, type Workbench, workbench } from './workbench.ts'
 
 let bench: Workbench
@@ -342,23 +343,18 @@ it('writes nothing once everything is as it should be, also after a new start', 
 })
 
 describe('a controller that dies', () => {
-  /** For each write: one that dies there, in a workspace of its own. Then one that lives, for all that is left behind. */
   const dying = async (begin: () => Promise<unknown>, finished: (workspace: string) => Promise<unknown>) => {
     await controllers.stop()
-    const victims: string[] = []
-    for (const when of ['before', 'after'] as const) {
-      for (let atWrite = 1, died = true; died; atWrite++) {
-        name = `dying-${count}-${when}-${atWrite}`
-        const mortal = await bench.start({ death: { atWrite, when }, only: name })
-        await begin()
-        died = await Promise.race([mortal.died.then(() => true), finished(name).then(() => false)])
-        await mortal.stop()
-        if (died) victims.push(name)
-      }
-    }
-    controllers = await bench.start()
-    await Promise.all(victims.map(finished))
-    return victims
+    const { scopes, survivor } = await dieAtEachWrite(bench, {
+      prefix: `dying-${count}`,
+      begin(workspace) {
+        name = workspace
+        return begin()
+      },
+      finished,
+    })
+    controllers = survivor
+    return scopes
   }
 
   it('at any write leaves nothing that the next one does not finish', async () => {
