@@ -52,11 +52,19 @@ export const password = z
   .refine((value) => value.isWellFormed() && !value.includes('\0'), printable)
   .openapi({ type: 'string', format: 'password', minLength: 8, maxLength: 128 })
 
+const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+
 /** RFC 1123. */
 export const dnsLabel = z
   .string()
-  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/)
-  .openapi({ example: 'web-1' })
+  .refine(
+    (value) => label.test(value),
+    check({
+      ko: '영문 소문자, 숫자, 하이픈으로 된 63자 이하의 DNS 레이블이어야 합니다(예: web-1).',
+      en: 'must be a DNS label: at most 63 lower-case letters, digits and hyphens, such as web-1',
+    }),
+  )
+  .openapi({ pattern: label.source, example: 'web-1' })
 
 /** An id as a reference: one that is no UUID is simply one that does not exist. */
 export const reference = z.string().max(256).openapi({ format: 'uuid' })

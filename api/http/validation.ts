@@ -49,7 +49,7 @@ function problems(issue: Issue, input: unknown): Problem[] {
 function sentence(issue: Issue, input: unknown): Message {
   switch (issue.code) {
     case 'invalid_type':
-      return wrongType(issue.expected, valueAt(input, issue.path))
+      return wrongType([issue.expected], valueAt(input, issue.path))
     case 'too_small':
       return tooSmall(issue)
     case 'too_big':
@@ -57,14 +57,26 @@ function sentence(issue: Issue, input: unknown): Message {
     case 'invalid_value':
       return oneOf(issue.values.map(String))
     case 'invalid_format':
-      return wrongFormat(issue.format)
+      return wrongFormat(issue)
     case 'custom': {
       const say = (issue.params as { say?: Message } | undefined)?.say
       return say ?? refused.validation
     }
+    case 'invalid_union':
+      return noneFits(issue, valueAt(input, issue.path))
+    case 'invalid_key':
+      return issue.issues[0] ? sentence(issue.issues[0], input) : refused.validation
     default:
       return { ko: '올바르지 않은 값입니다.', en: 'has a value that is not valid here' }
   }
+}
+
+/** Of a union it is said which kinds of value would do, or which values of the field that tells them apart. */
+function noneFits(issue: z.core.$ZodIssueInvalidUnion, input: unknown): Message {
+  const { options } = issue as { options?: readonly unknown[] }
+  if (options !== undefined) return oneOf(options.map(String))
+  const kinds = issue.errors.flatMap(([first]) => (first?.code === 'invalid_type' ? [first.expected] : []))
+  return kinds.length > 0 ? wrongType(kinds, input) : refused.validation
 }
 
 const typeNames: Readonly<Record<string, Message>> = {
@@ -77,8 +89,10 @@ const typeNames: Readonly<Record<string, Message>> = {
   array: { ko: '배열', en: 'a list' },
 }
 
-function wrongType(expected: string, input: unknown): Message {
-  const wanted = typeNames[expected] ?? { ko: expected, en: expected }
+/** @param expected any one of these types would do */
+function wrongType(expected: readonly string[], input: unknown): Message {
+  const names = expected.map((type) => typeNames[type] ?? { ko: type, en: type })
+  const wanted = { ko: names.map(({ ko }) => ko).join(' 또는 '), en: names.map(({ en }) => en).join(' or ') }
   return input === undefined
     ? { ko: `필수 항목입니다. ${wanted.ko}이어야 합니다.`, en: `is missing: give ${wanted.en}` }
     : { ko: `${wanted.ko}이어야 합니다.`, en: `must be ${wanted.en}` }
@@ -111,7 +125,7 @@ function oneOf(values: readonly string[]): Message {
   return { ko: `다음 중 하나여야 합니다: ${listed}.`, en: `must be one of ${listed}` }
 }
 
-function wrongFormat(format: string): Message {
+function wrongFormat({ format, pattern }: { readonly format: string; readonly pattern?: string | undefined }): Message {
   switch (format) {
     case 'email':
       return { ko: '이메일 주소여야 합니다(예: name@example.com).', en: 'must be an e-mail address: name@example.com' }
@@ -124,7 +138,10 @@ function wrongFormat(format: string): Message {
         en: 'must be a time in UTC: 2024-01-01T00:00:00Z',
       }
     default:
-      return { ko: '형식이 올바르지 않습니다.', en: 'has the wrong form' }
+      return {
+        ko: `형식이 올바르지 않습니다. 다음과 일치해야 합니다: ${pattern}`,
+        en: `has the wrong form: must match ${pattern}`,
+      }
   }
 }
 
