@@ -231,7 +231,17 @@ function missing(store: Store): readonly string[] {
 function shown(config: ApiConfig, { server }: Cluster): ShownConfiguration {
   const { adminPassword: _secret, ...settings } = shownSettings(apiSettings, config)
   const port = Number(server.port) || (server.protocol === 'https:' ? 443 : 80)
-  return { ...settings, database: { host: server.hostname, port, name: 'kubernetes' }, redis: null }
+  return { ...inSnakeCase(settings), database: { host: server.hostname, port, name: 'kubernetes' }, redis: null }
+}
+
+/** As REST names its fields: `tokenTtl` is shown as `token_ttl`. */
+function inSnakeCase(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const named = Object.entries(settings).map(([key, value]) => {
+    const isFamily = typeof value === 'object' && value !== null && !Array.isArray(value)
+    const name = key.replaceAll(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)
+    return [name, isFamily ? inSnakeCase(value as Readonly<Record<string, unknown>>) : value] as const
+  })
+  return Object.fromEntries(named)
 }
 
 function programVersion(): string {

@@ -24,7 +24,9 @@ export function systemRows(installation: () => Installation): void {
       database: { host: cluster.server.hostname, port: Number(cluster.server.port), name: 'kubernetes' },
       redis: null,
       locale: 'ko',
+      token_ttl: 86_400_000,
     })
+    for (const name of Object.keys(answer.body.data)) expect(name).toMatch(/^[a-z0-9]+(_[a-z0-9]+)*$/)
     expect(answer.text).not.toContain('correct horse battery')
     expect((await (await newcomer('Kim')).get('/debug/config')).body).toEqual(failure('FORBIDDEN'))
     expect((await rest(url).get('/debug/config')).status).toBe(401)
