@@ -78,6 +78,28 @@ describe('batcher', () => {
     expect(calls.length).toBeLessThanOrEqual((40 * 80) / 250 + 1)
   })
 
+  it('keeps ever more of a distance while they trickle in, and begins anew after a rest', async () => {
+    const { batch, calls, time } = recording({ maxSpacingMs: 2_000 })
+
+    const added: Promise<string>[] = []
+    await time.until(
+      (async () => {
+        for (let item = 0; item < 100; item++) {
+          added.push(batch.add(item))
+          await time.sleep(100)
+        }
+      })(),
+    )
+    await time.until(Promise.all(added))
+    const trickled = calls.length
+    await time.until(time.sleep(5_000))
+    const rested = time.now()
+    await time.until(Promise.all([batch.add(100), time.sleep(300).then(() => batch.add(101))]))
+
+    expect(trickled).toBeLessThanOrEqual(9)
+    expect(calls.slice(trickled).map(({ at }) => at - rested)).toEqual([50, 350])
+  })
+
   it('takes in what comes while it waits to be admitted', async () => {
     const { batch, calls, time } = recording({
       async admit(waiting) {

@@ -3,10 +3,12 @@
  *
  * A call goes out once nothing more has come for `quietMs`, or the first item has waited `maxWaitMs`, or `maxItems`
  * are there; never sooner than `spacingMs` after the one before it, unless it is full; and only when `admit` lets
- * it, until when it takes in what still comes. Items of different groups are never in one call.
+ * it, until when it takes in what still comes. While items keep trickling in, the distance doubles with each call up to
+ * `maxSpacingMs`. Items of different groups are never in one call.
  *
  * Guarantees: every item is in exactly one call and gets its own result; one who gives up before the call goes out
- * is not in it; in t milliseconds at most `t / spacingMs + 1` calls that are not full go out for a group.
+ * is not in it; in t milliseconds at most `t / spacingMs + 1` calls that are not full go out for a group, and of a trickle
+ * about `t / maxSpacingMs + log2(maxSpacingMs / spacingMs)`.
  */
 import { type Sleep, sleepMs } from './sleep.ts'
 
@@ -23,6 +25,8 @@ export interface BatcherOptions<Item, Result> {
   readonly quietMs?: number
   readonly maxWaitMs?: number
   readonly spacingMs?: number
+  /** Default: `spacingMs`. */
+  readonly maxSpacingMs?: number
   /** Waits until a call may be made, and gives how many of the items that then wait it may carry; never rejects. */
   readonly admit?: (waiting: () => number) => Promise<number>
   /** Milliseconds from any origin; a test passes its own. */
@@ -46,15 +50,18 @@ interface Group<Item, Result> {
 
 export function batcher<Item, Result>(options: BatcherOptions<Item, Result>): Batcher<Item, Result> {
   const { run, groupOf = () => '', maxItems, quietMs = 50, maxWaitMs = 1_000, spacingMs = 250 } = options
+  const { maxSpacingMs = spacingMs } = options
   const { admit = async (waiting) => waiting(), now = () => performance.now(), sleep = sleepMs } = options
   const groups = new Map<string, Group<Item, Result>>()
 
   async function serve(key: string, group: Group<Item, Result>): Promise<void> {
-    while (group.waiting.size > 0) {
+    for (let distanceMs = spacingMs; group.waiting.size > 0; ) {
       await gather(group)
       if (group.waiting.size === 0) continue
       send(group, await admit(() => Math.min(maxItems, group.waiting.size)))
-      await unlessHurried(group, spacingMs)
+      const isTrickle = group.waiting.size === 0 // what had to stay behind is not to wait for longer
+      await unlessHurried(group, distanceMs)
+      distanceMs = isTrickle ? Math.min(2 * distanceMs, maxSpacingMs) : spacingMs
     }
     groups.delete(key)
   }

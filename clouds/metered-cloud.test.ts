@@ -50,7 +50,7 @@ const sequence = (() => {
 })()
 
 describe('meteredCloud', () => {
-  it.each([300, 600])(
+  it.each([40, 300, 600])(
     'stops a thousand instances in at most 20 calls when they come at %i a second',
     async (perSecond) => {
       const { time, sim, access, launch } = world()

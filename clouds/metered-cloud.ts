@@ -64,9 +64,10 @@ export interface CallReport {
 const reads: ReadonlySet<CloudAction> = new Set(['verify', 'regions', 'list'])
 
 /**
- * A thousand wishes that trickle in over three seconds are at most fourteen calls; one by itself waits 50 ms.
+ * A thousand wishes that trickle in over 25 seconds are at most twenty calls; one by itself waits 50 ms, one of many
+ * two seconds, of the tens that a start or a stop takes.
  */
-const mutationTiming = { quietMs: 50, maxWaitMs: 1_000, spacingMs: 250 }
+const mutationTiming = { quietMs: 50, maxWaitMs: 1_000, spacingMs: 250, maxSpacingMs: 2_000 }
 
 /** Whoever looks up is about to create and waits for the answer. */
 const lookupTiming = { quietMs: 20, maxWaitMs: 200, spacingMs: 0 }

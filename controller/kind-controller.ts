@@ -2,7 +2,7 @@
  * A controller of one kind, as `app.ts` runs it: a name, what wakes it, and a reconcile. And how it is run: with a work
  * queue of its own, on the keys that this replica owns.
  */
-import { type RequeueDecision, type Result, runController } from '../kube/controller.ts'
+import { type Aside, type Reconcile, type RequeueDecision, type Result, runController } from '../kube/controller.ts'
 import { keyString, type ObjectKey } from '../kube/resource.ts'
 import { type WorkQueue, workQueue } from '../kube/work-queue.ts'
 import type { ControllerMetrics } from './metrics.ts'
@@ -13,7 +13,9 @@ export interface KindController {
   readonly name: string
   /** How many keys at a time. */
   readonly concurrency: number
-  reconcile(key: ObjectKey, signal: AbortSignal): Promise<Result>
+  /** How many more while others wait aside. Default: none. */
+  readonly maxAside?: number
+  readonly reconcile: Reconcile
   /** What becomes of a key whose reconcile threw. Default: it is tried again with backoff. */
   onError?(key: ObjectKey, error: unknown): RequeueDecision | Promise<RequeueDecision>
   /** Everything there is now: looked at when this replica takes up a shard. */
@@ -57,10 +59,10 @@ export function runKind(controller: KindController, options: RunKindOptions): Ru
   }
 
   /** A key that came to the queue while the shard was ours is dropped once it is not. */
-  async function reconcile(key: ObjectKey, abandon: AbortSignal): Promise<Result> {
+  async function reconcile(key: ObjectKey, abandon: AbortSignal, aside: Aside): Promise<Result> {
     if (!accepts(scopeOf(key))) return undefined
     const shard = shardOf(scopeOf(key), shards)
-    const task = controller.reconcile(key, abandon)
+    const task = controller.reconcile(key, abandon, aside)
     const tasks = working.get(shard) ?? new Set()
     working.set(shard, tasks.add(task))
     try {
@@ -76,6 +78,7 @@ export function runKind(controller: KindController, options: RunKindOptions): Ru
     queue,
     reconcile,
     concurrency: controller.concurrency,
+    ...(controller.maxAside && { maxAside: controller.maxAside }),
     onError: (key, error) => controller.onError?.(key, error) ?? onError(key, error),
     onReconciled: metrics.reconciled,
     drainMs,

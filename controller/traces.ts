@@ -18,14 +18,14 @@ export function tracedController(controller: KindController, tracing: Tracing, c
   const find = finder(name, caches)
   return {
     ...controller,
-    reconcile(key, signal) {
+    reconcile(key, signal, aside) {
       const object = find(key)
       const called = object?.metadata.annotations?.[annotations.traceparent]
       const attributes = { 'skyclust.controller': name, ...placeOf(key) }
       const relation = object && isSettled(object) ? { link: called } : { parent: called }
       const start = { name: `reconcile ${name}`, kind: 'consumer', attributes, ...relation } as const
       return tracing.run(start, async (span) => {
-        const result = await controller.reconcile(key, signal)
+        const result = await controller.reconcile(key, signal, aside)
         span.set({ 'skyclust.outcome': result ? 'requeued' : 'done' })
         return result
       })

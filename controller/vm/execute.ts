@@ -224,15 +224,15 @@ async function look(world: VMWorld, pass: Pass, { token, id }: ActionOf<'look'>)
   }
 }
 
-/** A mutation that is harmless when repeated; what it changes is looked for soon. */
+/** A mutation that is harmless when repeated; what it changes is looked for soon. Waits aside: a call takes in all who wait. */
 async function mutate(
   world: VMWorld,
-  { vm, cloud, eyes }: Pass,
+  { vm, cloud, eyes, aside }: Pass,
   call: (cloud: MeteredCloud) => Promise<void>,
 ): Promise<void> {
   if (!cloud) throw new Error('a mutation needs an access')
   insistOnOwning(world, vm)
-  await call(cloud)
+  await aside(() => call(cloud))
   eyes?.expect(vm.metadata.uid, { restart: true })
 }
 

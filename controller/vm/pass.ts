@@ -8,6 +8,7 @@ import type { VM } from '../../crds/vm.ts'
 import type { Cache } from '../../kube/cache.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { Clock } from '../../kube/clock.ts'
+import type { Aside } from '../../kube/controller.ts'
 import type { EventRecorder } from '../../kube/events.ts'
 import { keyOf, keyString, type ObjectKey } from '../../kube/resource.ts'
 import type { CloudAccess } from '../credential/cloud-access.ts'
@@ -49,15 +50,21 @@ export interface Findings {
   readonly userData?: UserData
 }
 
-export interface Pass extends Findings {
+/** How a pass waits. */
+interface Waiting {
+  readonly signal: AbortSignal
+  /** For what is gathered with the wishes of others. */
+  readonly aside: Aside
+}
+
+export interface Pass extends Findings, Waiting {
   readonly situation: Situation
   /** There whenever `situation.access` is ready. */
   readonly cloud: MeteredCloud | undefined
   readonly eyes: AccountRegion | undefined
-  readonly signal: AbortSignal
 }
 
-export function gather(world: VMWorld, findings: Findings, signal: AbortSignal): Pass {
+export function gather(world: VMWorld, findings: Findings, waiting: Waiting): Pass {
   const { vm } = findings
   const access = accessOf(world, vm)
   const eyes = access.kind === 'ready' ? eyesOn(world, vm, access) : undefined
@@ -74,7 +81,7 @@ export function gather(world: VMWorld, findings: Findings, signal: AbortSignal):
     userData: findings.userData ?? (vm.spec.userDataSecretRef ? { kind: 'unread' } : { kind: 'read', text: undefined }),
     rival: rivalOf(world, vm),
   }
-  return { ...findings, situation, cloud: access.kind === 'ready' ? access.cloud : undefined, eyes, signal }
+  return { ...findings, situation, cloud: access.kind === 'ready' ? access.cloud : undefined, eyes, ...waiting }
 }
 
 type ReadyAccess = Extract<CloudAccess, { kind: 'ready' }>

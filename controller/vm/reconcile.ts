@@ -4,8 +4,8 @@
  */
 import type { VM } from '../../crds/vm.ts'
 import { backoffMs } from '../../kube/backoff.ts'
-import type { Result } from '../../kube/controller.ts'
-import { keyString, type ObjectKey } from '../../kube/resource.ts'
+import type { Reconcile, Result } from '../../kube/controller.ts'
+import { keyString } from '../../kube/resource.ts'
 import { decide } from './decide.ts'
 import { execute } from './execute.ts'
 import { type CloudFailure, failureOf, slowRetryMs, ToldFailure, toldFromFailure } from './failure.ts'
@@ -19,18 +19,19 @@ const maxSteps = 20
 /** What was read too early is read again soon; usually the cache's news comes first. */
 const outdatedMs = 1_000
 
-export function vmReconciler(world: VMWorld): (key: ObjectKey, signal: AbortSignal) => Promise<Result> {
-  return async function reconcile(key, signal) {
+export function vmReconciler(world: VMWorld): Reconcile {
+  return async function reconcile(key, signal, aside) {
     const vm = world.vms.get(key)
     if (!vm) return undefined
     if (world.recollections.isBehind(vm)) return { requeueAfterMs: outdatedMs }
 
-    let pass = gather(world, { vm }, signal)
+    const waiting = { signal, aside }
+    let pass = gather(world, { vm }, waiting)
     try {
       for (let steps = 0; steps < maxSteps; steps++) {
         const step = await execute(world, pass, decide(pass.situation))
         if ('result' in step) return step.result
-        pass = gather(world, step.next, signal)
+        pass = gather(world, step.next, waiting)
       }
     } catch (error) {
       return failed(world, pass, error)

@@ -21,6 +21,9 @@ import { vmReconciler } from './reconcile.ts'
 /** Mostly waiting: for the API server, and for clouds that take seconds to answer a create. */
 const CONCURRENCY = 64
 
+/** Waiting for a start, a stop or the like that is gathered into a call for many: two full calls of EC2. */
+const MAX_ASIDE = 2_000
+
 export interface VMControllerTime {
   readonly clock: Clock
   /** Milliseconds since the epoch. */
@@ -161,6 +164,7 @@ export function vmController(deps: VMDependencies, time: VMControllerTime = real
   return {
     name: 'vm',
     concurrency: CONCURRENCY,
+    maxAside: MAX_ASIDE,
     reconcile: vmReconciler(world),
     all: () => vms.list().map(keyOf),
     follow(wakeUp) {

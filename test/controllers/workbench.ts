@@ -171,10 +171,10 @@ async function startControllers(kubeconfig: string, simUrl: string, options: Sta
     runKind(
       {
         ...controller,
-        async reconcile(key, abandon) {
+        async reconcile(key, abandon, aside) {
           working += 1
           try {
-            return await controller.reconcile(key, abandon)
+            return await controller.reconcile(key, abandon, aside)
           } finally {
             working -= 1
           }

@@ -169,10 +169,11 @@ export function createWorld({ random, cloud: mood, watch, mishapAt }: WorldOptio
       name: 'vm',
       queue,
       concurrency: 4,
+      ...(controller.maxAside && { maxAside: controller.maxAside }),
       clock,
       signal,
-      reconcile: async (key, abandon) =>
-        accepts(key.namespace ?? '') ? controller.reconcile(key, abandon) : undefined,
+      reconcile: async (key, abandon, aside) =>
+        accepts(key.namespace ?? '') ? controller.reconcile(key, abandon, aside) : undefined,
       onError: (key, error) => {
         troubles.push(`${process.name} ${keyString(key)}: ${error instanceof Error ? error.message : String(error)}`)
         return 'backoff'
