@@ -19,7 +19,7 @@ export async function seed(cluster: TestCluster, count: number): Promise<void> {
     cluster: loadCluster({ environment: { KUBECONFIG: cluster.kubeconfig } }),
     fieldManager: 'skyclust-bench',
   })
-  const namespaces = await makeNamespaces(client, 'team')
+  const namespaces = await makeNamespaces(client, 'team', 10)
   const model = await client.create(vmKind, fullVm(MODEL, namespaces))
   await client.patch(vmKind, model.metadata, { status: fullVmStatus(MODEL) }, { kind: 'merge', subresource: 'status' })
   await client.close()

@@ -8,16 +8,16 @@ import { namespaceType, secretType } from '../../../kube/builtin-types.ts'
 import type { KubeClient } from '../../../kube/client.ts'
 import { type Draft, keyOf } from '../../../kube/resource.ts'
 
-/** What a scale of so many VMs is spread over. */
-const NAMESPACES = 10
+/** Each namespace has a Credential of its own, and calls of two Credentials are never gathered into one. */
+export const VMS_PER_CREDENTIAL = 1_000
 /** Requests on their way at a time: more do not make a two-core apiserver faster. */
 const AT_A_TIME = 32
 
 /** The writes that the contract allows the controller for one VM on its way to Ready, and the create. */
 export const WRITES_PER_VM = 5
 
-export async function makeNamespaces(client: KubeClient, prefix: string): Promise<string[]> {
-  const names = Array.from({ length: NAMESPACES }, (_, index) => `${prefix}-${index}`)
+export async function makeNamespaces(client: KubeClient, prefix: string, count: number): Promise<string[]> {
+  const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
   for (const name of names) await client.create(namespaceType, { metadata: { name } })
   return names
 }
