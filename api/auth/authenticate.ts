@@ -10,8 +10,7 @@
 import { sessionKind } from '../../crds/session.ts'
 import { userKind } from '../../crds/user.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { isNotFound } from '../../kube/kube-error.ts'
-import type { KubeObject, ObjectKey, ResourceType } from '../../kube/resource.ts'
+import { find } from '../../kube/find.ts'
 import { ApiError } from '../http/api-error.ts'
 import { refused } from '../language/messages.ts'
 import { recentSet } from '../store/recent-set.ts'
@@ -56,12 +55,12 @@ export function authenticate({ store, tokens, client, namespace }: AuthenticateO
     if (ended.has(key.name)) return undefined
     if (sessions.get(key) !== undefined && users.byUid(claims.userUid) !== undefined) return undefined // they said no
 
-    const session = sessions.get(key) ?? (await found(client, sessionKind, key))
+    const session = sessions.get(key) ?? (await find(client, sessionKind, key))
     if (session === undefined) {
       ended.add(key.name)
       return undefined
     }
-    const user = users.byUid(claims.userUid) ?? (await found(client, userKind, { name: session.spec.user }))
+    const user = users.byUid(claims.userUid) ?? (await find(client, userKind, { name: session.spec.user }))
     const good = user?.metadata.uid === claims.userUid && session.spec.userUID === claims.userUid && isIn(user)
     return good && session.metadata.deletionTimestamp === undefined ? callerOf(user, session) : undefined
   }
@@ -92,19 +91,6 @@ function isIn(user: {
   spec: { disabled: boolean }
 }): boolean {
   return !user.spec.disabled && user.metadata.deletionTimestamp === undefined
-}
-
-async function found<T extends KubeObject>(
-  client: KubeClient,
-  type: ResourceType<T>,
-  key: ObjectKey,
-): Promise<T | undefined> {
-  try {
-    return await client.get(type, key)
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
-  }
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc6750#section-3 */

@@ -24,7 +24,8 @@ import { type KubeClient, kubeClient } from '../../kube/client.ts'
 import { loadCluster } from '../../kube/cluster.ts'
 import { type Condition, getCondition } from '../../kube/conditions.ts'
 import { eventRecorder } from '../../kube/events.ts'
-import { isConflict, isNotFound } from '../../kube/kube-error.ts'
+import { find } from '../../kube/find.ts'
+import { isConflict } from '../../kube/kube-error.ts'
 import type { KubeObject, ObjectKey, ResourceType } from '../../kube/resource.ts'
 import { install } from '../../tools/installation.ts'
 import { startCluster, type TestCluster } from '../cluster/cluster.ts'
@@ -82,13 +83,6 @@ export async function workbench(): Promise<Workbench> {
   await once(server, 'listening')
   const simUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
-  async function find<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey): Promise<T | undefined> {
-    return administrator.get(type, key).catch((error: unknown) => {
-      if (isNotFound(error)) return undefined
-      throw error
-    })
-  }
-
   async function until<T extends KubeObject>(
     type: ResourceType<T>,
     key: ObjectKey,
@@ -96,7 +90,7 @@ export async function workbench(): Promise<Workbench> {
   ): Promise<T | undefined> {
     return vi.waitFor(
       async () => {
-        const object = await find(type, key)
+        const object = await find(administrator, type, key)
         if (!passes(object)) throw new Error(`${type.kind} ${key.name} is ${JSON.stringify(object)}`)
         return object
       },

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Credential, credentialKind } from '../../crds/credential.ts'
 import { annotations, finalizers } from '../../crds/names.ts'
 import { namespaceType, secretType } from '../../kube/builtin-types.ts'
-import { conditionOf, eventually, findIn, isReady, type Room } from '../vm/room.ts'
+import { find } from '../../kube/find.ts'
+import { conditionOf, eventually, isReady, type Room } from '../vm/room.ts'
 import { openStage, type Stage } from '../vm/stage.ts'
 
 let stage: Stage
@@ -15,9 +16,9 @@ afterAll(() => stage?.[Symbol.asyncDispose]())
 
 const readyReason = (reason: string) => (credential: Credential) => conditionOf(credential, 'Ready')?.reason === reason
 const secretOf = (room: Room, name = 'main') =>
-  findIn(stage.administrator, secretType, { namespace: room.namespace, name })
+  find(stage.administrator, secretType, { namespace: room.namespace, name })
 const credentialOf = (room: Room, name = 'main') =>
-  findIn(stage.administrator, credentialKind, { namespace: room.namespace, name })
+  find(stage.administrator, credentialKind, { namespace: room.namespace, name })
 const stateOf = (id: string | undefined) => stage.sim.instances({ state: 'all' }).find((one) => one.id === id)?.state
 
 /** The cloud accepts this key no longer. */
@@ -113,7 +114,7 @@ describe.concurrent('a Credential', () => {
     await stage.administrator.delete(namespaceType, { name: room.namespace })
 
     await eventually(async () =>
-      expect(await findIn(stage.administrator, namespaceType, { name: room.namespace })).toBeUndefined(),
+      expect(await find(stage.administrator, namespaceType, { name: room.namespace })).toBeUndefined(),
     )
     expect(stateOf(status?.instanceID)).toBe('terminated')
   })

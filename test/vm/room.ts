@@ -5,7 +5,7 @@ import { type VM, vmKind } from '../../crds/vm.ts'
 import { eventType, secretType } from '../../kube/builtin-types.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { type Condition, getCondition } from '../../kube/conditions.ts'
-import { isNotFound } from '../../kube/kube-error.ts'
+import { find } from '../../kube/find.ts'
 import type { KubeObject, ObjectKey, ResourceType } from '../../kube/resource.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 
@@ -68,7 +68,7 @@ export async function openRoom(
       }),
     change: (name, spec) => administrator.patch(vmKind, { namespace, name }, { spec }, { kind: 'merge' }),
     delete: (name) => administrator.delete(vmKind, { namespace, name }),
-    find: (name) => findIn(administrator, vmKind, { namespace, name }),
+    find: (name) => find(administrator, vmKind, { namespace, name }),
     until: (name, passes) => untilPasses(administrator, vmKind, { namespace, name }, passes),
     untilReason: (name, reason) => room.until(name, (vm) => conditionOf(vm, 'Ready')?.reason === reason),
     untilReady: (name) => room.until(name, isReady),
@@ -118,19 +118,6 @@ export function conditionOf(object: KubeObject | undefined, type: string): Condi
   return getCondition(status?.conditions, type)
 }
 
-export async function findIn<T extends KubeObject>(
-  client: KubeClient,
-  type: ResourceType<T>,
-  key: ObjectKey,
-): Promise<T | undefined> {
-  try {
-    return await client.get(type, key)
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
-  }
-}
-
 function untilPasses<T extends KubeObject>(
   client: KubeClient,
   type: ResourceType<T>,
@@ -138,7 +125,7 @@ function untilPasses<T extends KubeObject>(
   passes: (object: T) => boolean,
 ): Promise<T> {
   return vi.waitFor(async () => {
-    const object = await findIn(client, type, key)
+    const object = await find(client, type, key)
     if (!object || !passes(object)) throw new Error(`${type.kind} ${key.name} is ${JSON.stringify(object)}`)
     return object
   }, timing)
