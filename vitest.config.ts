@@ -23,6 +23,7 @@ export default defineConfig({
           globalSetup: ['test/cluster/global-setup.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
+          expect: { poll: { timeout: 180_000 } }, // how long a wait may be says nothing: what passes does so at once
           maxWorkers: 2,
         },
       },

@@ -116,7 +116,8 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   for (const timer of timers) clearInterval(timer)
   facade.live.close() // or its streams would hold the server open
-  await server.close(DRAIN_MS)
+  if (!(await server.close(DRAIN_MS)))
+    log.warn(`requests took longer than ${DRAIN_MS / 1000} s to finish and were cut off`)
   await audit.log.close(2_000)
   ended.abort(signal.reason)
   await Promise.all([store.done, side.close()])

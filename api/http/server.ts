@@ -17,7 +17,8 @@ import type { ApiFetch } from './gate.ts'
 export interface HttpServer {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
   readonly url: string
-  close(graceMs: number): Promise<void>
+  /** Resolves with whether every request was answered within the time. */
+  close(graceMs: number): Promise<boolean>
 }
 
 export interface HttpServerOptions {
@@ -94,10 +95,15 @@ export async function httpServer(app: { readonly fetch: ApiFetch }, options: Htt
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       // Again and again: what answered before the stop has promised its client to keep the connection.
       const idle = setInterval(() => server.closeIdleConnections(), 50)
-      const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+      let isDrained = true
+      const timer = setTimeout(() => {
+        isDrained = false
+        server.closeAllConnections()
+      }, graceMs)
       await closed
       clearInterval(idle)
       clearTimeout(timer)
+      return isDrained
     },
   }
 }

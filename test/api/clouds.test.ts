@@ -68,7 +68,7 @@ async function withCredential(
   const person = await installation.newcomer(name)
   const body = { workspace_id: await makeWorkspace(person), provider, credentials }
   expect((await person.post('/api/v1/credentials', { body })).status).toBe(201)
-  await expect.poll(() => mayBeRead(body.workspace_id), { timeout: 60_000 }).toBe(true)
+  await expect.poll(() => mayBeRead(body.workspace_id)).toBe(true)
   return person
 }
 

@@ -88,7 +88,7 @@ export async function followEvents(url: string, token: string, options: FollowOp
   })
   closed.catch(() => undefined) // whoever awaits it is told
 
-  function when(condition: () => boolean, timeoutMs = 60_000): Promise<void> {
+  function when(condition: () => boolean, timeoutMs = 180_000): Promise<void> {
     if (condition()) return Promise.resolve()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const look = () => condition() && resolve()

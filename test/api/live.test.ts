@@ -187,11 +187,10 @@ describe('GET /api/v1/vms/watch', () => {
     const { program, url } = await installation.startFacade()
     await using events = await followEvents(`${url}/api/v1/vms/watch`, owner.token)
     await events.until('ready')
-    const stoppedAt = performance.now()
     const exit = program.stop()
 
     expect(await events.until('end')).toMatchObject({ code: 'SERVICE_UNAVAILABLE' })
     expect(await exit).toEqual({ code: 0, signal: null })
-    expect(performance.now() - stoppedAt).toBeLessThan(14_000) // the drain takes 15 s when something holds it up
+    expect(program.lines.filter((line) => line.includes('cut off'))).toEqual([])
   })
 })

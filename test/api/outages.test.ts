@@ -67,7 +67,7 @@ describe('while the API server is away', () => {
   afterAll(() => installation.cluster.apiserver.start())
 
   it('the facade is alive and not ready', async () => {
-    await expect.poll(isReady, { timeout: 30_000 }).toBe(503)
+    await expect.poll(isReady).toBe(503)
     expect((await fetch(`${probes}/healthz`)).status).toBe(200)
     expect((await rest(installation.url).get('/health')).status).toBe(200)
   })
@@ -105,7 +105,7 @@ describe('while the API server is away', () => {
 
 describe('once it is back', () => {
   it('the facade goes on by itself', { timeout: 240_000 }, async () => {
-    await expect.poll(isReady, { timeout: 180_000 }).toBe(200)
+    await expect.poll(isReady).toBe(200)
     const changed = await kim.put('/api/v1/users/me', { body: { name: 'Kim Minji' } })
 
     expect(changed.status).toBe(200)

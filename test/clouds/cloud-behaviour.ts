@@ -45,7 +45,7 @@ export function behavesAsACloud(under: CloudUnderTest): void {
   }
 
   async function reaches(id: string, state: Instance['state']): Promise<Instance> {
-    await expect.poll(async () => (await cloud().get(id))?.state, { timeout: 20_000 }).toBe(state)
+    await expect.poll(async () => (await cloud().get(id))?.state).toBe(state)
     const instance = await cloud().get(id)
     if (!instance) throw new Error(`${id} is gone`)
     return instance

@@ -268,7 +268,7 @@ describe('a change', () => {
     const cloud = connect()
     const { id } = await cloud.create(specWith())
     await cloud.stop([id])
-    await vi.waitFor(async () => expect((await cloud.get(id))?.state).toBe('stopped'))
+    await expect.poll(async () => (await cloud.get(id))?.state).toBe('stopped')
     gce.settings.fullZones = [zone]
 
     await expect(cloud.start([id])).rejects.toMatchObject({ class: 'capacity' })

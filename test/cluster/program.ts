@@ -79,7 +79,7 @@ export function startProgram({ main, env = {}, args = [] }: ProgramOptions): Pro
     lines,
     records,
     exited,
-    logged(matches, timeoutMs = 30_000) {
+    logged(matches, timeoutMs = 180_000) {
       return new Promise((resolve, reject) => {
         const settle = (finish: () => void) => {
           clearTimeout(timer)

@@ -82,7 +82,7 @@ export async function person(
 export async function until(
   ask: () => Promise<Answer>,
   wanted: (answer: Answer) => boolean,
-  timeoutMs = 60_000,
+  timeoutMs = 180_000,
 ): Promise<Answer> {
   const deadline = performance.now() + timeoutMs
   for (;;) {

@@ -202,7 +202,7 @@ async function startControllers(kubeconfig: string, simUrl: string, options: Sta
           quietLooks = working === 0 && (await depth()) === 0 ? quietLooks + 1 : 0
           if (quietLooks < 10) throw new Error(`${working} keys are worked on`)
         },
-        { timeout: 30_000, interval: 50 },
+        { timeout: 180_000, interval: 50 },
       )
     },
     async stop() {

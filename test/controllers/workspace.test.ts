@@ -123,7 +123,7 @@ describe('a new Workspace', () => {
         )
         expect(used).toContain('"count/vms.skyclust.io":"0"')
       },
-      { timeout: 90_000, interval: 1_000 },
+      { timeout: 180_000, interval: 1_000 },
     )
 
     await comesTo(/^allowed$/, () => bench.administrator.create(vmKind, vm('first')))

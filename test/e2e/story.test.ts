@@ -269,7 +269,7 @@ describe('SkyClust in a cluster', { timeout: 240_000 }, () => {
           const hard = 'jsonpath={.items[*].spec.hard.count/vms\\.skyclust\\.io}'
           expect(await cluster.kubectl('get', 'resourcequotas', '-n', 'team-a', '-o', hard)).toBe(wanted)
         },
-        { timeout: 30_000, interval: 200 },
+        { timeout: 180_000, interval: 200 },
       )
     }
     await quota('{"vms":2}')
@@ -339,7 +339,7 @@ describe('SkyClust in a cluster', { timeout: 240_000 }, () => {
     expect(await cluster.kubectl('get', 'vms,credentials,tofuruns', '-A', '-o', 'name')).toBe('')
     uninstalledAt = new Date()
     await helm(['uninstall', 'skyclust', '--namespace', 'skyclust-system', '--wait', '--timeout', '3m'])
-    await vi.waitFor(() => expect(worker.running).toEqual([]), { timeout: 60_000 })
+    await vi.waitFor(() => expect(worker.running).toEqual([]), { timeout: 180_000 })
   })
 
   it('has logged no failure that nobody expected, and no secret', () => {

@@ -214,7 +214,7 @@ export async function faultProxy({ upstream, tls = {} }: FaultProxyOptions): Pro
         remove: () => void injections.splice(injections.indexOf(injection), 1),
       }
     },
-    async arrived(match, { count = 1, timeoutMs = 30_000 } = {}) {
+    async arrived(match, { count = 1, timeoutMs = 180_000 } = {}) {
       const found = () => requests.filter(match)[count - 1]
       const { promise, resolve, reject } = Promise.withResolvers<ProxiedRequest>()
       const look = () => {

@@ -11,7 +11,7 @@ import { argoHealth } from './argo-health.ts'
 const asArgo = ['--server-side', '--force-conflicts', '--field-manager=argocd-controller']
 const waveOf = ({ metadata }: Manifest) => Number(metadata.annotations?.['argocd.argoproj.io/sync-wave'] ?? '0')
 
-export async function sync(cluster: Cluster, manifests: readonly Manifest[], timeoutMs = 60_000): Promise<void> {
+export async function sync(cluster: Cluster, manifests: readonly Manifest[], timeoutMs = 180_000): Promise<void> {
   const waves = [...new Set(manifests.map(waveOf))].sort((a, b) => a - b)
   for (const wave of waves) {
     const members = manifests.filter((manifest) => waveOf(manifest) === wave)

@@ -53,7 +53,7 @@ export interface Follower {
 }
 
 /** For whatever a loaded machine may take its time for. */
-export const PATIENCE = { timeout: 60_000, interval: 20 }
+export const PATIENCE = { timeout: 180_000, interval: 20 }
 
 /** Who asks `server` as nobody in particular: the proxy says who it is. */
 export function accessTo(server: URL): Access {

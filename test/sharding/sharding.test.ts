@@ -96,7 +96,7 @@ describe('sharding', () => {
   const holdings = () => running.map((replica) => replica.held().length)
   const allHeldOnce = () =>
     expect(running.flatMap((replica) => replica.held()).sort()).toEqual([...Array(shards).keys()])
-  const eventually = (assertion: () => void) => vi.waitFor(assertion, { timeout: 20_000, interval: 20 })
+  const eventually = (assertion: () => void) => vi.waitFor(assertion, { timeout: 180_000, interval: 20 })
 
   it('gives a lone replica every shard, and a second one half of them, moving no others', async () => {
     const [first] = await given('first')

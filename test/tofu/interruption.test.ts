@@ -24,7 +24,7 @@ resource "terraform_data" "after" {
 `,
 })
 
-const soon = { timeout: 40_000, interval: 50 }
+const soon = { timeout: 180_000, interval: 50 }
 let bench: Workbench
 let port = 0
 let controller: ChildProcess | undefined

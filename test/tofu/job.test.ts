@@ -66,7 +66,7 @@ describe('a run in Jobs', () => {
       const { items } = await bench.administrator.list(jobType, { namespace: bench.namespace })
       return items.filter(({ metadata }) => metadata.name.startsWith('job-clean')).length
     }
-    await expect.poll(left, { timeout: 20_000 }).toBe(0)
+    await expect.poll(left).toBe(0)
     const secrets = await bench.cluster.kubectl('get', 'secrets', '-n', bench.namespace, '-o', 'name')
     expect(secrets).not.toContain('job-clean')
   })
@@ -81,7 +81,7 @@ describe('a run in Jobs', () => {
 
   it('that is cancelled while applying saves the state', async () => {
     await bench.run('job-cancel', { command: 'apply', stack: 'cancel', source: { inline: slow } })
-    await expect.poll(() => bench.output('job-cancel', 'apply'), { timeout: 30_000 }).toContain('up')
+    await expect.poll(() => bench.output('job-cancel', 'apply')).toContain('up')
     await bench.patch('job-cancel', { cancel: true })
     const run = await bench.over('job-cancel')
     expect(run.status?.phase).toBe('Cancelled')
@@ -90,7 +90,7 @@ describe('a run in Jobs', () => {
 
   it('whose pod is killed while applying is Interrupted, in the words of the kubelet, and no second pod is made', async () => {
     await bench.run('job-oom', { command: 'apply', stack: 'oom', source: { inline: slow } })
-    await expect.poll(() => bench.output('job-oom', 'apply'), { timeout: 30_000 }).toContain('up')
+    await expect.poll(() => bench.output('job-oom', 'apply')).toContain('up')
     node.killProcess('job-oom-apply')
     const run = await bench.over('job-oom')
     expect(getCondition(run.status?.conditions, 'Ready')?.reason).toBe('Interrupted')
@@ -103,7 +103,7 @@ describe('a run in Jobs', () => {
   it('whose node is gone is Interrupted; what lives on there can write nothing, and the stack is free', async () => {
     const long = { 'main.tf': slow['main.tf'].replace('sleep 3', 'sleep 25') }
     await bench.run('job-node', { command: 'apply', stack: 'node', source: { inline: long } })
-    await expect.poll(() => bench.output('job-node', 'apply'), { timeout: 30_000 }).toContain('up')
+    await expect.poll(() => bench.output('job-node', 'apply')).toContain('up')
     node.loseNode('job-node-apply')
     const pods = ['delete', 'pod', '-n', bench.namespace, '-l', 'skyclust.io/tofu-run=job-node']
     await bench.cluster.kubectl(...pods, '--force', '--grace-period=0')
@@ -118,7 +118,7 @@ describe('a run in Jobs', () => {
 
   it('goes on while the controller is stopped and started again', async () => {
     await bench.run('job-restart', { command: 'apply', stack: 'restart', source: { inline: slow } })
-    await expect.poll(() => bench.output('job-restart', 'apply'), { timeout: 30_000 }).toContain('up')
+    await expect.poll(() => bench.output('job-restart', 'apply')).toContain('up')
     await bench.stop()
     await bench.start()
     const run = await bench.over('job-restart')

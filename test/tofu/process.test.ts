@@ -160,7 +160,7 @@ describe('a cancel', () => {
   it('while applying lets tofu finish what is under way, saves the state, and frees the stack', async () => {
     await bench.run('cancelled', { command: 'apply', stack: 'cancel', source: { inline: sleeping } })
     await bench.until('cancelled', ({ status }) => status?.phase === 'Applying')
-    await expect.poll(() => bench.output('cancelled', 'apply'), { timeout: 20_000 }).toContain('up')
+    await expect.poll(() => bench.output('cancelled', 'apply')).toContain('up')
     await bench.patch('cancelled', { cancel: true })
     const run = await bench.over('cancelled')
     expect(run.status).toMatchObject({ phase: 'Cancelled', error: expect.stringContaining('saved the state') })
@@ -173,7 +173,7 @@ describe('a cancel', () => {
   it('while planning ends it at once, and nothing is changed or locked', async () => {
     const many = { 'main.tf': 'resource "terraform_data" "many" {\n  count = 4000\n}\n' }
     await bench.run('many', { command: 'apply', stack: 'many', source: { inline: many } })
-    await expect.poll(() => bench.output('many'), { timeout: 30_000 }).toContain('Initializing')
+    await expect.poll(() => bench.output('many')).toContain('Initializing')
     await bench.patch('many', { cancel: true })
     const run = await bench.over('many')
     expect(run.status).toMatchObject({ phase: 'Cancelled', error: expect.stringMatching(/nothing was changed/) })
@@ -211,7 +211,7 @@ describe('a controller that is told to stop', () => {
         'resource "terraform_data" "s" {\n  provisioner "local-exec" {\n    command = "echo up; sleep 2"\n  }\n}\n',
     }
     await bench.run('stopped', { command: 'apply', stack: 'stopped', source: { inline } })
-    await expect.poll(() => bench.output('stopped', 'apply'), { timeout: 60_000 }).toContain('up')
+    await expect.poll(() => bench.output('stopped', 'apply')).toContain('up')
     await bench.stop()
     await bench.start()
     expect((await bench.over('stopped')).status?.phase).toBe('Completed')
@@ -230,6 +230,6 @@ describe('a deleted run', () => {
   it('goes by itself when its time to live is over', async () => {
     await bench.run('short', { command: 'plan', stack: 'short', ttlSecondsAfterFinished: 0 })
     const left = () => bench.cluster.kubectl('get', 'tofurun', 'short', '-n', bench.namespace, '--ignore-not-found')
-    await expect.poll(left, { timeout: 30_000 }).toBe('')
+    await expect.poll(left).toBe('')
   })
 })

@@ -82,7 +82,7 @@ describe('a state that tofu cannot upload', () => {
     disturb('left', 'POST state', { answer: 400 })
     disturb('left', 'PUT errored', { answer: 503 })
     await bench.run('left', { command: 'apply', stack: 'left', source: { inline: one('true') } })
-    await runners.arrived(isAsked('left', 'PUT errored'), { timeoutMs: 60_000 })
+    await runners.arrived(isAsked('left', 'PUT errored'), { timeoutMs: 180_000 })
     const { uid } = (await bench.until('left', () => true)).metadata
     const mark = await readFile(join(bench.folder, 'runs', uid, 'apply.json'), 'utf8')
     process.kill(JSON.parse(mark).pid, 'SIGKILL')
@@ -122,7 +122,7 @@ describe('an apiserver that is away', () => {
     const made = join(bench.folder, 'away')
     const source = { inline: one(`echo made >> ${made}; echo up; sleep 3`) }
     await bench.run('away', { command: 'apply', stack: 'away', source })
-    await expect.poll(() => bench.output('away', 'apply'), { timeout: 60_000 }).toContain('up')
+    await expect.poll(() => bench.output('away', 'apply')).toContain('up')
     await cluster.down()
     await runners.arrived(isAsked('away', 'GET state'), { count: 3 }) // before it writes, tofu reads once more
     await new Promise((resolve) => setTimeout(resolve, 25_000)) // that long is what is tried here

@@ -122,7 +122,7 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
     return controller
   }
 
-  async function until(name: string, test: (run: TofuRun) => boolean, timeoutMs = 60_000): Promise<TofuRun> {
+  async function until(name: string, test: (run: TofuRun) => boolean, timeoutMs = 180_000): Promise<TofuRun> {
     const key = { namespace, name }
     const found = await running.runs.until(key, (run) => run !== undefined && test(run), { timeoutMs })
     const run = running.runs.get(key)

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => installation?.[Symbol.asyncDispose]())
 
-const patience = { timeout: 60_000, interval: 200 }
+const patience = { timeout: 180_000, interval: 200 }
 const schema = '/spec/versions/0/schema/openAPIV3Schema/properties'
 const definition = 'customresourcedefinition/vms.skyclust.io'
 

@@ -365,7 +365,7 @@ export function costEstimateRows(installation: () => Installation): void {
       )
     expect(await left()).toHaveLength(1)
     expect((await kim.delete('/api/v1/users/me')).status).toBe(200)
-    await expect.poll(left, { timeout: 90_000, interval: 500 }).toEqual([])
+    await expect.poll(left, { timeout: 180_000, interval: 500 }).toEqual([])
   })
 
   it('every VM shows what it costs an hour as it is now, and its workspace the sum', async () => {

@@ -144,8 +144,8 @@ export function userRows(installation: () => Installation): void {
       '{"spec":{"disabled":true}}',
     )
     await cluster.kubectl('delete', 'users.skyclust.io', nameOf(lee.id))
-    await expect.poll(async () => (await kim.get('/api/v1/users/me')).status, { timeout: 10_000 }).toBe(401)
-    await expect.poll(async () => (await lee.get('/api/v1/users/me')).status, { timeout: 10_000 }).toBe(401)
+    await expect.poll(async () => (await kim.get('/api/v1/users/me')).status).toBe(401)
+    await expect.poll(async () => (await lee.get('/api/v1/users/me')).status).toBe(401)
     await expect(person(url, kim)).rejects.toThrow('UNAUTHORIZED')
     await cluster.kubectl(
       'patch',
@@ -155,7 +155,7 @@ export function userRows(installation: () => Installation): void {
       '-p',
       '{"spec":{"disabled":false}}',
     )
-    await expect.poll(async () => (await kim.get('/api/v1/users/me')).status, { timeout: 10_000 }).toBe(200)
+    await expect.poll(async () => (await kim.get('/api/v1/users/me')).status).toBe(200)
   })
 
   it('a User made with kubectl is respected: the address is taken, and an administrator gives a password', async () => {
