@@ -1,14 +1,15 @@
 /**
  * `make dev`: a whole SkyClust on this machine, for as long as it runs. `node tools/dev.ts clean` forgets what it kept.
+ * `SKYCLUST_DEV_DIR` names another folder than `.dev` for what it keeps, so that two may run from one checkout.
  */
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { whenAskedToStop } from './dev/asked-to-stop.ts'
 import { run } from './dev/run.ts'
 import { LockedError, lockNow } from './exclusive.ts'
 
 const root = join(import.meta.dirname, '..')
-const directory = join(root, '.dev')
+const directory = resolve(root, process.env.SKYCLUST_DEV_DIR || '.dev')
 const say = (line: string) => console.log(line)
 process.stdout.on('error', () => undefined) // whoever read along has gone; that is no reason to stop
 

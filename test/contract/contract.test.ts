@@ -1,9 +1,9 @@
 /**
- * The contract, row by row, against a whole installation: each test reads like its row.
+ * The contract, row by row, against a `make dev`: each test reads like its row.
  */
 import { afterAll, beforeAll, describe } from 'vitest'
 import { CLIENT_SECRET, type IdentityProvider, startIdentityProvider } from '../api/oidc/identity-provider.ts'
-import { type Installation, startInstallation } from './installation.ts'
+import { startDevSubject } from './dev-subject.ts'
 import { authRows } from './rows/auth.ts'
 import { conventionRows, languageRows } from './rows/conventions.ts'
 import { credentialRows } from './rows/credentials.ts'
@@ -14,14 +14,15 @@ import { auditRows, systemRows } from './rows/system.ts'
 import { userRows } from './rows/users.ts'
 import { vmRows } from './rows/vms.ts'
 import { workspaceRows } from './rows/workspaces.ts'
+import type { Subject } from './subject.ts'
 
-let started: Installation
+let started: Subject & AsyncDisposable
 let provider: IdentityProvider
 const installation = () => started
 
 beforeAll(async () => {
   provider = await startIdentityProvider({ redirectUri: OIDC_REDIRECT_URI })
-  started = await startInstallation({ env: oidcVariables(provider, CLIENT_SECRET) })
+  started = await startDevSubject(oidcVariables(provider, CLIENT_SECRET))
 })
 afterAll(async () => {
   await Promise.all([started, provider].map((one) => one?.[Symbol.asyncDispose]()))

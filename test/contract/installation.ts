@@ -1,6 +1,6 @@
 /**
- * A whole installation for a test, as `make dev` runs it: a control plane of its own, the simulated cloud, the controller and
- * one or more facades, each process with the rights of its own account.
+ * A whole installation for a test that `make dev` cannot serve, with several facades, without a controller, or with processes to be
+ * harmed: a control plane of its own, the simulated cloud, the controller and the facades, each process with the rights of its own account.
  */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -9,10 +9,9 @@ import { workshop } from '../../tools/workshop.ts'
 import { startCluster, type TestCluster } from '../cluster/cluster.ts'
 import { processKubeconfig } from '../cluster/process-account.ts'
 import { type Program, startProgram } from '../cluster/program.ts'
-import { type Person, person, rest } from './rest.ts'
+import { ADMIN, noOutside, peopleAt, type Subject, unhurried } from './subject.ts'
 
 export const NAMESPACE = 'skyclust-system'
-export const ADMIN = { email: 'admin@example.com', password: 'correct horse battery' }
 
 export interface InstallationOptions {
   /** How many facades; one by default. */
@@ -25,20 +24,12 @@ export interface InstallationOptions {
   readonly controllerEnv?: Readonly<Record<string, string>>
 }
 
-export interface Installation extends AsyncDisposable {
+export interface Installation extends Subject, AsyncDisposable {
   readonly cluster: TestCluster
-  readonly simUrl: string
-  /** Of the first facade. */
-  readonly url: string
   /** Of each facade. */
   readonly urls: readonly string[]
   readonly facades: readonly Program[]
   readonly controller: Program | undefined
-  readonly auditFile: string
-  /** The first administrator, logged in. */
-  admin(): Promise<Person>
-  /** Registers somebody new and logs them in. */
-  newcomer(name: string): Promise<Person>
   startFacade(env?: Readonly<Record<string, string>>): Promise<{ readonly program: Program; readonly url: string }>
 }
 
@@ -53,9 +44,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
       SKYCLUST_SIM_URL: simUrl,
       SKYCLUST_PROVIDERS: 'aws,gcp,sim',
       SKYCLUST_METRICS_PORT: '0',
-      // Nobody is there: no test asks a cloud of the outside world for anything.
-      AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
-      SKYCLUST_GCP_ENDPOINT: 'http://127.0.0.1:9',
+      ...noOutside,
     }
     const accountOf = (account: 'skyclust-api' | 'skyclust-controller') =>
       processKubeconfig(cluster, { account, namespace: NAMESPACE, directory: cluster.directory })
@@ -68,11 +57,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
       SKYCLUST_AUDIT_LOG: auditFile,
       SKYCLUST_ADMIN_EMAIL: ADMIN.email,
       SKYCLUST_ADMIN_PASSWORD: ADMIN.password,
-      // A test asks more often than a person does; the limits have a test of their own.
-      SKYCLUST_USER_RATE: '10000',
-      SKYCLUST_USER_BURST: '10000',
-      SKYCLUST_ADDRESS_RATE: '10000',
-      SKYCLUST_ADDRESS_BURST: '10000',
+      ...unhurried,
       ...options.env,
     }
 
@@ -109,17 +94,9 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
       controller,
       auditFile,
       startFacade,
-      admin: () => person(url, { ...ADMIN, name: 'Administrator' }),
-      async newcomer(name) {
-        const account = {
-          email: `${name.toLowerCase()}-${crypto.randomUUID().slice(0, 8)}@example.com`,
-          password: 'pass word 1',
-          name,
-        }
-        const registered = await rest(url).post('/api/v1/auth/register', { body: account })
-        if (registered.status !== 201) throw new Error(`${name} could not register: ${registered.text}`)
-        return person(url, account)
-      },
+      logs: async () =>
+        [...facades.map(({ program }) => program), controller].flatMap((one) => one?.lines ?? []).join('\n'),
+      ...peopleAt(url),
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     }
   } catch (error) {

@@ -60,7 +60,8 @@ describe('make dev', () => {
         data: { token: expect.any(String), user: { email: env.ADMIN_EMAIL } },
       })
       const uids = () => kubectl('get', 'vms', '--all-namespaces', '--output=jsonpath={.items[*].metadata.uid}')
-      const instances = async () => (await fetch(`${readEnvironment(clone.directory).SIM_URL}/instances`)).json()
+      const instances = async () =>
+        (await fetch(`${readEnvironment(join(clone.directory, '.dev')).SIM_URL}/instances`)).json()
       const before = { uids: await uids(), instances: await instances() }
       expect(before.uids).not.toBe('')
 
@@ -90,7 +91,7 @@ describe('make dev', () => {
       process.kill(Number(env.API_PID), 'SIGKILL')
       process.kill(Number(env.CONTROLLER_PID), 'SIGKILL')
       const renewed = () => {
-        const now = readEnvironment(clone.directory)
+        const now = readEnvironment(join(clone.directory, '.dev'))
         return [now.API_PID, now.CONTROLLER_PID].every(
           (pid) => pid !== '' && pid !== env.API_PID && pid !== env.CONTROLLER_PID,
         )

@@ -1,5 +1,5 @@
 /**
- * Runs the real `make dev` in a fresh clone of this checkout, as a newcomer does.
+ * Runs the real `make dev`: in a fresh clone of this checkout, as a newcomer does, or in this checkout as it is.
  *
  * Guarantees: the clone is in a temporary folder and has what is committed, no more; `make dev` and all it started end with the test process.
  */
@@ -41,15 +41,24 @@ export async function freshClone(): Promise<Clone> {
   if (cloned.status !== 0) throw new Error(`git clone: ${cloned.stderr}`)
   return {
     directory,
-    makeDev: (environment = {}) => makeDev(directory, environment),
+    makeDev: (environment = {}) => makeDev({ checkout: directory, state: join(directory, '.dev'), environment }),
     running: () => runningProcesses().flatMap(({ command }) => (command.includes(directory) ? [command] : [])),
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   }
 }
 
+/**
+ * `make dev` of this checkout, uncommitted changes included, with its state in a folder of its own. The packages are those that
+ * this test runs with (`-o`), or a lockfile that was touched would have them replaced under it.
+ */
+export function makeDevHere(state: string, environment: Readonly<Record<string, string>>): MakeDev {
+  const args = ['-o', 'dependencies']
+  return makeDev({ checkout: root, state, args, environment: { ...environment, SKYCLUST_DEV_DIR: state } })
+}
+
 /** `.dev/env` as a script reads it. */
-export function readEnvironment(directory: string): Record<string, string> {
-  const lines = readFileSync(join(directory, '.dev/env'), 'utf8').trimEnd().split('\n')
+export function readEnvironment(state: string): Record<string, string> {
+  const lines = readFileSync(join(state, 'env'), 'utf8').trimEnd().split('\n')
   return Object.fromEntries(
     lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const),
   )
@@ -62,11 +71,20 @@ function ordinaryEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => kept.includes(name) || !ours.test(name)))
 }
 
-function makeDev(directory: string, environment: Readonly<Record<string, string>>): MakeDev {
+interface MakeDevOptions {
+  readonly checkout: string
+  /** Where it keeps its state. */
+  readonly state: string
+  /** Of make, beside `dev`. */
+  readonly args?: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+}
+
+function makeDev({ checkout, state, args = [], environment }: MakeDevOptions): MakeDev {
   const make = startGuarded({
     command: 'make',
-    args: ['dev'],
-    cwd: directory,
+    args: [...args, 'dev'],
+    cwd: checkout,
     env: { ...ordinaryEnvironment(), ...environment },
   })
   let output = ''
@@ -84,12 +102,12 @@ function makeDev(directory: string, environment: Readonly<Record<string, string>
       await make.stop(0)
     },
     async up() {
-      while (!output.includes('SkyClust is up') || !existsSync(join(directory, '.dev/env'))) {
+      while (!output.includes('SkyClust is up') || !existsSync(join(state, 'env'))) {
         const exit = make.exit()
         if (exit !== undefined) throw new Error(`make dev ended (${describeExit(exit)}):\n${output}`)
         await sleep(50)
       }
-      return readEnvironment(directory)
+      return readEnvironment(state)
     },
   }
 }

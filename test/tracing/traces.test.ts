@@ -1,8 +1,9 @@
 /** What a collector of OpenTelemetry is told of a VM, from the REST call to the call of the cloud; seen on the processes. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { ADMIN, type Installation, startInstallation } from '../contract/installation.ts'
+import { type Installation, startInstallation } from '../contract/installation.ts'
 import { until } from '../contract/rest.ts'
 import { makeTeam, simKeys, type Team } from '../contract/rows/team.ts'
+import { ADMIN } from '../contract/subject.ts'
 import { type Collector, type ReceivedSpan, startCollector } from './collector.ts'
 
 let collector: Collector

@@ -2,11 +2,13 @@
  * What `make dev` says when everything is up; its last lines are to be pasted into another terminal.
  */
 import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, relative } from 'node:path'
 import type { Administrator } from './state.ts'
 
 export interface GreetingOptions {
   readonly root: string
+  /** Where it keeps what it keeps. */
+  readonly directory: string
   /** How long the start took, in words. */
   readonly took: string
   /** Named by its path where the PATH has no kubectl. */
@@ -18,16 +20,17 @@ export interface GreetingOptions {
 }
 
 export function greeting(options: GreetingOptions): string {
-  const { root, took, kubectlProgram, kubeconfig, administrator, apiPort, path } = options
+  const { root, directory, took, kubectlProgram, kubeconfig, administrator, apiPort, path } = options
   const { email, password } = administrator
   const kubectl = isOnPath('kubectl', path) ? 'kubectl' : shellWord(kubectlProgram)
   const url = `http://127.0.0.1:${apiPort}`
+  const kept = directory.startsWith(root) ? relative(root, directory) : directory
   return `
-SkyClust is up after ${took}. Ctrl-C stops it; what it keeps is in .dev/ (\`make dev-clean\` forgets it).
+SkyClust is up after ${took}. Ctrl-C stops it; what it keeps is in ${kept}/ (\`make dev-clean\` forgets it).
 
   REST        ${url}/api/v1   described at ${url}/docs
   log in as   ${email} with the password ${password}
-  for scripts .dev/env
+  for scripts ${kept}/env
 
 In another terminal:
 

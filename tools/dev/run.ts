@@ -21,7 +21,7 @@ import { supervise } from './supervise.ts'
 export interface RunOptions {
   /** The checkout. */
   readonly root: string
-  /** `.dev` in it. */
+  /** Where state, logs and `env` go: `.dev` in the checkout, unless somebody named another. */
   readonly directory: string
   readonly environment: NodeJS.ProcessEnv
   /** When everything shall end. */
@@ -97,6 +97,7 @@ export async function run({ root, directory, environment, signal: asked, say }: 
     say(
       greeting({
         root,
+        directory,
         took,
         kubectlProgram,
         kubeconfig,

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { anId, aText, aTime, failure, invalid } from '../forms.ts'
-import type { Installation } from '../installation.ts'
 import { person, rest } from '../rest.ts'
+import type { Subject } from '../subject.ts'
 
-export function authRows(installation: () => Installation): void {
+export function authRows(installation: () => Subject): void {
   const anonymous = () => rest(installation().url)
 
   it('POST auth/register {email, password, name} → 201 {id, email, name, created_at}', async () => {

@@ -1,11 +1,11 @@
 /** What the contract says of every route, and where the commissioned page is silent. */
 import { expect, it } from 'vitest'
 import { failure, invalid, NOBODY } from '../forms.ts'
-import type { Installation } from '../installation.ts'
 import { person, rest } from '../rest.ts'
+import type { Subject } from '../subject.ts'
 import { made, makeTeam, makeWorkspace } from './team.ts'
 
-export function languageRows(installation: () => Installation): void {
+export function languageRows(installation: () => Subject): void {
   /** Every message of the contract, asked for in one language. */
   async function messages(headers: Readonly<Record<string, string>>): Promise<Record<string, string>> {
     const { owner, workspace, credential, makeVm } = await makeTeam(installation())
@@ -94,7 +94,7 @@ export function languageRows(installation: () => Installation): void {
   })
 }
 
-export function conventionRows(installation: () => Installation): void {
+export function conventionRows(installation: () => Subject): void {
   const anonymous = () => rest(installation().url)
 
   it('JSON comes out as UTF-8, with a request id, and is not to be cached', async () => {

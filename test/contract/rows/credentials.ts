@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { expect, it } from 'vitest'
 import { anId, aTime, failure, invalid, NOBODY } from '../forms.ts'
-import type { Installation } from '../installation.ts'
 import { until } from '../rest.ts'
+import type { Subject } from '../subject.ts'
 import { made, makeTeam, makeWorkspace, simKeys } from './team.ts'
 
 const awsKeys = { access_key: 'AKIAIOSFODNN7EXAMPLE', secret_key: 'wJalrXUtnFEMI/K7MDENG', region: 'us-east-1' }
@@ -16,7 +16,7 @@ const gcpKey = {
   client_id: '1',
 }
 
-export function credentialRows(installation: () => Installation): void {
+export function credentialRows(installation: () => Subject): void {
   it('POST credentials {workspace_id, provider, credentials} → 201 {id, workspace_id, provider, created_at}', async () => {
     const kim = await installation().newcomer('Kim')
     const workspace = await makeWorkspace(kim)
@@ -210,12 +210,12 @@ export function credentialRows(installation: () => Installation): void {
     await made(kim.post('/api/v1/credentials', { body: { workspace_id, provider: 'sim', credentials } }))
     const misplaced = { workspace_id: 'this-must-not-be-seen', provider: 'this-must-not-be-seen', credentials: {} }
     await kim.post('/api/v1/credentials?secret_key=this-must-not-be-seen', { body: misplaced })
-    const { cluster, facades, controller, auditFile } = installation()
+    const { cluster, logs, auditFile } = installation()
     const kinds = 'credentials,vms,workspaces,users,events'
     const seen = [
       await cluster.kubectl('get', kinds, '-A', '-o', 'yaml'),
       await readFile(auditFile, 'utf8'),
-      ...[...facades, controller].flatMap((program) => program?.lines ?? []),
+      await logs(),
     ].join('\n')
 
     expect(seen).toContain('/api/v1/credentials')

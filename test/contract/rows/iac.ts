@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from 'vitest'
 import { anId, aText, aTime, failure, invalid, NOBODY } from '../forms.ts'
-import type { Installation } from '../installation.ts'
 import { type Answer, type Person, until } from '../rest.ts'
+import type { Subject } from '../subject.ts'
 import { makeWorkspace } from './team.ts'
 
 const two = `
@@ -17,7 +17,7 @@ resource "terraform_data" "after" { depends_on = [terraform_data.slow] }
 `
 const isOver = ({ body }: Answer) => ['completed', 'failed', 'cancelled'].includes(body.data.status)
 
-export function iacRows(installation: () => Installation): void {
+export function iacRows(installation: () => Subject): void {
   let kim: Person
   let team = ''
   beforeAll(async () => {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { CLIENT_ID, type startIdentityProvider, visit } from '../../api/oidc/identity-provider.ts'
 import { anId, aText, aTime, failure } from '../forms.ts'
-import type { Installation } from '../installation.ts'
 import { rest } from '../rest.ts'
+import type { Subject } from '../subject.ts'
 
 export const OIDC_REDIRECT_URI = 'http://127.0.0.1:9/login/callback'
 
@@ -19,7 +19,7 @@ export function oidcVariables({ issuer }: Pick<IdentityProvider, 'issuer'>, secr
   }
 }
 
-export function oidcRows(installation: () => Installation, provider: () => IdentityProvider): void {
+export function oidcRows(installation: () => Subject, provider: () => IdentityProvider): void {
   const anonymous = () => rest(installation().url)
 
   it('GET oidc/:provider/auth → 200 {auth_url, state}', async () => {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { simProvider } from '../../../clouds/sim/provider.ts'
 import { anId, aText, aTime, failure, invalid, NOBODY } from '../forms.ts'
-import type { Installation } from '../installation.ts'
 import { type Person, until } from '../rest.ts'
+import type { Subject } from '../subject.ts'
 import { makeWorkspace } from './team.ts'
 
 /** A key of an account of its own at the sim cloud, so that nobody else's instances are in it. */
@@ -22,7 +22,7 @@ async function makeCredential(owner: Person, workspaceId: string, key: SimKey, r
   return answer.body.data.id
 }
 
-export function providerRows(installation: () => Installation): void {
+export function providerRows(installation: () => Subject): void {
   /** Somebody else makes an instance, with nothing of SkyClust. */
   function madeElsewhere(key: SimKey, name: string, region = 'sim-1') {
     const cloud = simProvider({ simUrl: installation().simUrl }).connect({ secret: key }, region)
@@ -238,7 +238,7 @@ export function providerRows(installation: () => Installation): void {
   })
 }
 
-export function costEstimateRows(installation: () => Installation): void {
+export function costEstimateRows(installation: () => Subject): void {
   const aws = '/api/v1/providers/aws/cost-estimates'
   const wanted = { instance_type: 't3.micro', region: 'us-east-1', duration_hours: 24 }
 

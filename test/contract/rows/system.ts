@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { anId, aText, aTime, failure, invalid, NOBODY } from '../forms.ts'
-import type { Installation } from '../installation.ts'
 import { rest, until } from '../rest.ts'
+import type { Subject } from '../subject.ts'
 import { makeWorkspace } from './team.ts'
 
-export function systemRows(installation: () => Installation): void {
+export function systemRows(installation: () => Subject): void {
   it('GET /health → 200 {status, timestamp, version}, no envelope, no token; the version is the program’s own', async () => {
     const manifest = await readFile(join(import.meta.dirname, '../../../package.json'), 'utf8')
     const answer = await rest(installation().url).get('/health')
@@ -66,7 +66,7 @@ export function systemRows(installation: () => Installation): void {
   })
 }
 
-export function auditRows(installation: () => Installation): void {
+export function auditRows(installation: () => Subject): void {
   it('GET audit → 200 [{id, timestamp, user_id, source_ip, method, path, status, object, duration_ms, request_id}], newest first', async () => {
     const kim = await installation().newcomer('Kim')
     const admin = await installation().admin()

@@ -1,6 +1,7 @@
 /** A workspace with an owner and a Credential for the simulated cloud, as most rows need one. */
-import type { Installation } from '../installation.ts'
+
 import type { Answer, Person } from '../rest.ts'
+import type { Subject } from '../subject.ts'
 
 export interface Team {
   readonly owner: Person
@@ -25,7 +26,7 @@ export async function makeWorkspace(owner: Person, name = 'team'): Promise<strin
   return made(owner.post('/api/v1/workspaces', { body: { name } }))
 }
 
-export async function makeTeam(installation: Installation, name = 'Kim'): Promise<Team> {
+export async function makeTeam(installation: Subject, name = 'Kim'): Promise<Team> {
   const owner = await installation.newcomer(name)
   const workspace = await makeWorkspace(owner, `${name}’s team`)
   const credential = await made(

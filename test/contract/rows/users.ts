@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { aTime, failure, invalid, NOBODY } from '../forms.ts'
-import type { Installation } from '../installation.ts'
 import { person, rest } from '../rest.ts'
+import type { Subject } from '../subject.ts'
 
-export function userRows(installation: () => Installation): void {
+export function userRows(installation: () => Subject): void {
   it('GET users/:id → 200 {id, email, name, created_at, updated_at}, also as users/me', async () => {
     const kim = await installation().newcomer('Kim')
     const answer = await kim.get(`/api/v1/users/${kim.id}`)

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest'
 import { anId, aTime, failure, invalid, NOBODY } from '../forms.ts'
-import type { Installation } from '../installation.ts'
 import { until } from '../rest.ts'
+import type { Subject } from '../subject.ts'
 import { made, makeTeam, makeWorkspace, simKeys, vmBody } from './team.ts'
 
 const now = { prefer: 'respond-async' }
 
-export function vmRows(installation: () => Installation): void {
+export function vmRows(installation: () => Subject): void {
   it('POST vms → 201 {id, workspace_id, name, provider, instance_id, status, created_at}, with the id of the cloud', async () => {
     const { owner, workspace } = await makeTeam(installation())
     const body = vmBody(workspace)

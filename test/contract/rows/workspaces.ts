@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { anId, aTime, failure, invalid, NOBODY } from '../forms.ts'
-import type { Installation } from '../installation.ts'
+import type { Subject } from '../subject.ts'
 import { makeWorkspace } from './team.ts'
 
-export function workspaceRows(installation: () => Installation): void {
+export function workspaceRows(installation: () => Subject): void {
   it('POST workspaces {name, description?} → 201 {id, name, description, owner_id, created_at}', async () => {
     const kim = await installation().newcomer('Kim')
     const answer = await kim.post('/api/v1/workspaces', { body: { name: '팀 A', description: 'line 1\nline 2' } })
