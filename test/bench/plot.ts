@@ -105,7 +105,23 @@ function page(results: readonly SavedBenchResult[]): string {
     '',
     ...curves.map((_, index) => `![${name}](benchmarks/${name}-${index + 1}.svg)\n`),
   ])
-  return `# Benchmarks\n\nDrawn by \`make bench\` from what it measured. Each figure stands beside a peer or a floor taken in the same run;\nread the ratio, not the figure.\n\n![Ours beside the peer or floor](benchmarks.svg)\n\n${sections.join('\n')}`
+  const tables = [...Map.groupBy(results, ({ column }) => column?.of)].map(([of, columns]) => table(of, columns))
+  return `# Benchmarks\n\nDrawn by \`make bench\` from what it measured. Each figure stands beside a peer or a floor taken in the same run;\nread the ratio, not the figure.\n\n![Ours beside the peer or floor](benchmarks.svg)\n\n${[...sections, ...tables].join('\n')}`
+}
+
+/** The same figures of several results beside each other; nothing where there is only one. */
+function table(of: string | undefined, results: readonly SavedBenchResult[]): string {
+  if (of === undefined || results.length < 2) return ''
+  const labels = new Set(results.flatMap(({ figures }) => figures.map(({ label }) => label)))
+  const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const rows = [...labels].map((label) => {
+    const figures = results.map((result) => result.figures.find((figure) => figure.label === label))
+    return row([label, ...figures.map((figure) => (figure ? `${rounded(figure.value)} ${figure.unit}` : '–'))])
+  })
+  const heads = results.map(({ column, name }) => column?.label ?? name)
+  return [`## ${of}, side by side\n`, row(['', ...heads]), row(['---', ...heads.map(() => '--:')]), ...rows, ''].join(
+    '\n',
+  )
 }
 
 if (import.meta.main) {

@@ -32,6 +32,8 @@ export interface BenchResult {
   readonly about: string
   readonly figures: readonly Figure[]
   readonly curves?: readonly Curve[]
+  /** Results of one name stand beside each other in a table, each a column of it. */
+  readonly column?: { readonly of: string; readonly label: string }
 }
 
 export interface SavedBenchResult extends BenchResult {

@@ -16,50 +16,68 @@ const AT_A_TIME = 32
 /** The writes that the contract allows the controller for one VM on its way to Ready, and the create. */
 export const WRITES_PER_VM = 5
 
+/** What is made, where. */
+export interface Load {
+  readonly provider: VM['spec']['provider']
+  readonly region: string
+  /** What the Secret of each Credential holds. */
+  readonly secret: Readonly<Record<string, string>>
+  readonly spec: Pick<VM['spec'], 'instanceType' | 'image'>
+}
+
 export async function makeNamespaces(client: KubeClient, prefix: string, count: number): Promise<string[]> {
   const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
   for (const name of names) await client.create(namespaceType, { metadata: { name } })
   return names
 }
 
-export async function makeCredentials(client: KubeClient, namespaces: readonly string[]): Promise<void> {
+export async function makeCredentials(
+  client: KubeClient,
+  namespaces: readonly string[],
+  { provider, region, secret }: Load,
+): Promise<void> {
   for (const namespace of namespaces) {
     await client.create(secretType, {
       metadata: { namespace, name: 'cloud' },
-      stringData: { access_key: 'bench', secret_key: 'bench' },
+      stringData: secret,
     })
     await client.create(credentialKind, {
       metadata: { namespace, name: 'cloud' },
-      spec: { provider: 'sim', source: 'Secret', secretRef: { name: 'cloud' }, region: 'sim-1' },
+      spec: { provider, source: 'Secret', secretRef: { name: 'cloud' }, region },
     })
   }
 }
 
 /** VM number `index`: every namespace has its share of them. */
-export function draftOf(index: number, namespaces: readonly string[]): Draft<VM> {
+export function draftOf(index: number, namespaces: readonly string[], { provider, region, spec }: Load): Draft<VM> {
   return {
     metadata: { namespace: namespaces[index % namespaces.length] ?? '', name: `vm-${index}` },
     spec: {
-      provider: 'sim',
+      provider,
       credentialRef: { name: 'cloud' },
-      region: 'sim-1',
-      instanceType: 't3.micro',
-      image: 'ami-0abcdef1234567890',
+      region,
+      ...spec,
       tags: { team: 'bench' },
     },
   }
 }
 
-export async function createVms(client: KubeClient, namespaces: readonly string[], count: number): Promise<void> {
+export interface Made {
+  readonly namespaces: readonly string[]
+  readonly count: number
+  readonly load: Load
+}
+
+export async function createVms(client: KubeClient, { namespaces, count, load }: Made): Promise<void> {
   await inParallel(count, async (index) => {
-    await client.create(vmKind, draftOf(index, namespaces))
+    await client.create(vmKind, draftOf(index, namespaces, load))
   })
 }
 
 /** The same create, finalizer and three status writes for each VM, with nobody who decides anything. */
-export async function bareWrites(client: KubeClient, namespaces: readonly string[], count: number): Promise<void> {
+export async function bareWrites(client: KubeClient, { namespaces, count, load }: Made): Promise<void> {
   await inParallel(count, async (index) => {
-    let vm = await client.create(vmKind, draftOf(index, namespaces))
+    let vm = await client.create(vmKind, draftOf(index, namespaces, load))
     const key = keyOf(vm)
     const lock = () => ({ resourceVersion: vm.metadata.resourceVersion })
     vm = await client.patch(

@@ -1,6 +1,6 @@
 /**
- * What the scale benchmark stands on: a real control plane, the sim cloud and the controller, each a process of its own, and
- * what is asked of them from outside: `/proc`, the apiserver's and the controller's metrics, the sim's call counts.
+ * What the scale benchmark stands on: a real control plane, a cloud and the controller, each a process of its own, and
+ * what is asked of them from outside: `/proc`, the apiserver's and the controller's metrics, the cloud's call counts.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,15 +12,17 @@ import { install } from '../../../tools/installation.ts'
 import { startCluster, type TestCluster } from '../../cluster/cluster.ts'
 import { processKubeconfig } from '../../cluster/process-account.ts'
 import { type Program, startProgram } from '../../cluster/program.ts'
+import type { BenchCloud, BenchCloudKind, CloudCalls } from './clouds.ts'
 
 export interface Rig extends AsyncDisposable {
   readonly cluster: TestCluster
   readonly client: KubeClient
-  readonly simUrl: string
+  readonly cloud: BenchCloud
   startController(): Promise<Controller>
   /** The apiserver's own count of writes that it took, those of Leases left out. */
   apiserverWrites(): Promise<Writes>
-  cloudCalls(): Promise<{ readonly reads: number; readonly mutations: number }>
+  /** By the cloud's own count; where it has none, by that of the controller that runs. */
+  cloudCalls(): Promise<CloudCalls>
 }
 
 export interface Writes {
@@ -47,17 +49,16 @@ export interface ProcessUsage {
 
 const NAMESPACE = 'skyclust-system'
 const ROOT = join(import.meta.dirname, '../../..')
+const READS = new Set(['verify', 'regions', 'list'])
 const WRITES = new Set(['POST', 'PUT', 'PATCH', 'APPLY', 'DELETE'])
 /** Of `/proc/<pid>/stat`: USER_HZ is 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100
 
-export async function startRig(): Promise<Rig> {
+export async function startRig(kind: BenchCloudKind): Promise<Rig> {
   const cluster = await startCluster()
   await install({ kubectl: cluster.kubectlWith, root: ROOT, namespace: NAMESPACE })
   const directory = await mkdtemp(join(tmpdir(), 'skyclust-bench-'))
-  const sim = startProgram({ main: 'clouds/sim/main.ts' })
-  const { url } = await sim.logged(({ msg }) => msg === 'the simulated cloud is up')
-  const simUrl = String(url)
+  const cloud = await kind.start()
   const kubeconfig = await processKubeconfig(cluster, {
     account: 'skyclust-controller',
     namespace: NAMESPACE,
@@ -70,30 +71,38 @@ export async function startRig(): Promise<Rig> {
     burst: 10_000,
   })
 
+  const none = async (): Promise<readonly string[]> => []
+  /** Metrics of the controller that runs. */
+  let lines = none
+
   return {
     cluster,
     client,
-    simUrl,
+    cloud,
     async startController() {
       const port = await freePort()
+      lines = () => linesOf(`http://127.0.0.1:${port}/metrics`)
       const program = startProgram({
         main: 'controller/main.ts',
         env: {
           KUBECONFIG: kubeconfig,
-          SKYCLUST_PROVIDERS: 'sim',
-          SKYCLUST_SIM_URL: simUrl,
+          SKYCLUST_PROVIDERS: cloud.load.provider,
+          ...cloud.env,
           SKYCLUST_METRICS_PORT: String(port),
           SKYCLUST_LOG_LEVEL: 'warn',
           NODE_OPTIONS: '--max-semi-space-size=8', // as the chart has it
         },
       })
+      void program.exited.then(() => {
+        lines = none
+      })
       return {
         program,
         usage: () => usageOf(program.pid),
         async metric(name) {
-          const lines = await linesOf(`http://127.0.0.1:${port}/metrics`)
-          const line = lines.find((candidate) => candidate.startsWith(name))
-          return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1))
+          const found = await linesOf(`http://127.0.0.1:${port}/metrics`)
+          const line = found.find((candidate) => candidate.startsWith(name))
+          return line === undefined ? undefined : numberIn(line)
         },
       }
     },
@@ -106,20 +115,33 @@ export async function startRig(): Promise<Rig> {
         const resource = /resource="([a-z]*)"/.exec(line)?.[1]
         if (resource === 'leases') continue
         const kind = resource === 'vms' || resource === 'events' ? resource : 'others'
-        writes[kind] += Number(line.slice(line.lastIndexOf(' ') + 1))
+        writes[kind] += numberIn(line)
       }
       return writes
     },
     async cloudCalls() {
-      return (await fetch(`${simUrl}/calls`)).json() as Promise<{ reads: number; mutations: number }>
+      return cloud.calls?.() ?? callsIn(await lines())
     },
     async [Symbol.asyncDispose]() {
       await client.close()
-      await sim.stop(0)
+      await cloud[Symbol.asyncDispose]()
       await cluster.stop()
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+function callsIn(lines: readonly string[]): CloudCalls {
+  const calls = { reads: 0, mutations: 0 }
+  for (const line of lines) {
+    const action = /^skyclust_cloud_calls_total\{.*action="([a-z]+)"/.exec(line)?.[1]
+    if (action !== undefined) calls[READS.has(action) ? 'reads' : 'mutations'] += numberIn(line)
+  }
+  return calls
+}
+
+function numberIn(line: string): number {
+  return Number(line.slice(line.lastIndexOf(' ') + 1))
 }
 
 async function linesOf(url: string): Promise<string[]> {
