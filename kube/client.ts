@@ -5,9 +5,10 @@
  * manager; what is thrown is a `KubeError` or the caller's abort reason; see `transport.ts` for what is retried.
  * Objects are what the server sent: no models, no classes, no dates.
  */
-import type { Clock } from './clock.ts'
+import { type Clock, systemClock } from './clock.ts'
 import type { Cluster } from './cluster.ts'
 import { errorFromAnswer, KubeError } from './kube-error.ts'
+import { type Recovery, recovery } from './recovery.ts'
 import {
   apiVersionOf,
   collectionPath,
@@ -94,7 +95,7 @@ interface WriteOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface KubeClient {
+export interface KubeClient extends Recovery {
   get<T extends KubeObject>(
     type: ResourceType<T>,
     key: ObjectKey,
@@ -150,13 +151,15 @@ export interface ImpersonatedUser {
 }
 
 export function kubeClient(options: KubeClientOptions): KubeClient {
-  const { fieldManager, annotationsFor, random = Math.random } = options
+  const { fieldManager, annotationsFor, random = Math.random, clock = systemClock } = options
   const http = transport({ userAgent: fieldManager, ...options })
-  return verbs({ http, fieldManager, annotationsFor, random, headers: {} })
+  const { recovered } = recovery({ http, clock, random })
+  return verbs({ http, fieldManager, annotationsFor, random, recovered, headers: {} })
 }
 
 interface VerbsContext {
   readonly http: Transport
+  readonly recovered: Recovery['recovered']
   readonly fieldManager: string
   readonly annotationsFor: KubeClientOptions['annotationsFor']
   readonly random: () => number
@@ -253,6 +256,7 @@ function verbs(context: VerbsContext): KubeClient {
       return verbs({ ...context, headers: { 'impersonate-user': user.username, 'impersonate-group': user.groups } })
     },
 
+    recovered: context.recovered,
     close: () => http.close(),
   }
 }

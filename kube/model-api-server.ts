@@ -20,7 +20,7 @@ export const thingType: ResourceType<Thing> = {
 }
 
 export interface ModelApiServer {
-  /** `list` and `watch` only. */
+  /** `list` and `watch` only; it never says that the server has recovered. */
   readonly client: KubeClient
   readonly objects: ReadonlyMap<string, Thing>
   readonly resourceVersion: string
@@ -151,7 +151,7 @@ export function modelApiServer(): ModelApiServer {
   }
 
   return {
-    client: { list, watch } as unknown as KubeClient,
+    client: { list, watch, recovered: () => new Promise(() => undefined) } as unknown as KubeClient,
     objects,
     get resourceVersion() {
       return String(version)

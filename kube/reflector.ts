@@ -15,7 +15,8 @@
  * - a watch that was accepted twice and told nothing, not even a bookmark, until it was given up makes it list again: a
  *   server whose etcd was restored from a backup has never reached the version that we ask for, and stays silent;
  * - a failure is told as `interrupted` and never thrown. The next try waits 0.8 s, doubled up to 30 s, with jitter, and
- *   at least as long as the server asked; two minutes of healthy watching forget earlier failures (client-go's figures);
+ *   at least as long as the server asked; two minutes of healthy watching forget earlier failures (client-go's figures).
+ *   A server that was gone and is back is tried within a few seconds (see `recovery.ts`), however long the outage was;
  * - the generator ends when its signal is aborted, and by then its requests and timers are gone.
  *
  * What a watch is asked for, and when a silent one is given up: see `KubeClient.watch`.
@@ -23,7 +24,7 @@
 import { backoffMs } from './backoff.ts'
 import type { KubeClient, Selection } from './client.ts'
 import { type Clock, sleep, systemClock } from './clock.ts'
-import { isGone, isKubeError, isTimeout, KubeError } from './kube-error.ts'
+import { isGone, isKubeError, isTimeout, isUnavailable, KubeError } from './kube-error.ts'
 import { listPages } from './pages.ts'
 import type { KubeObject, ResourceType } from './resource.ts'
 
@@ -39,7 +40,7 @@ export type ReflectorEvent<T extends KubeObject = KubeObject> =
   | { readonly type: 'watching' }
   /** Nothing more changed up to this version. */
   | { readonly type: 'bookmark'; readonly resourceVersion: string }
-  /** The server was lost; it is tried again after `retryMs`. */
+  /** The server was lost; it is tried again after `retryMs`, or sooner when it is back. */
   | { readonly type: 'interrupted'; readonly error: unknown; readonly retryMs: number }
 
 export interface ReflectorOptions extends Selection {
@@ -62,6 +63,8 @@ type Step<T extends KubeObject> = AsyncGenerator<ReflectorEvent<T>, State, undef
 
 const BACKOFF = { baseMs: 800, maxMs: 30_000 }
 const HEALTHY_MS = 120_000
+/** Over this time those come back whom a recovery has woken. */
+const SPREAD_MS = 1_000
 /** A watch that ends sooner and told nothing counts as a failure, else both sides could spin. */
 const SHORT_WATCH_MS = 1_000
 const MAX_SILENCES = 2
@@ -139,8 +142,24 @@ export async function* reflect<T extends KubeObject>(
     const asked = (isKubeError(error) && error.retryAfterMs) || 0
     const retryMs = Math.max(asked, backoffMs(failures, { ...BACKOFF, random }))
     yield { type: 'interrupted', error, retryMs }
-    await sleep(clock, retryMs, signal).catch(() => undefined) // aborted: the loop below ends
+    await rest(retryMs, isUnavailable(error) ? asked : undefined)
     return next
+  }
+
+  /** @param wakeAfterMs from when on a recovery of the server cuts the rest short; `undefined` for never */
+  async function rest(retryMs: number, wakeAfterMs: number | undefined): Promise<void> {
+    const enough = new AbortController()
+    const either = AbortSignal.any([signal, enough.signal])
+    const waits = [sleep(clock, retryMs, either)]
+    if (wakeAfterMs !== undefined) waits.push(woken(wakeAfterMs, either))
+    await Promise.race(waits).catch(() => undefined) // aborted: the loop below ends
+    enough.abort()
+  }
+
+  async function woken(afterMs: number, until: AbortSignal): Promise<void> {
+    await sleep(clock, afterMs, until)
+    await client.recovered(until)
+    await sleep(clock, SPREAD_MS * random(), until)
   }
 
   let state: State = { at: 'listing' }

@@ -213,6 +213,7 @@ export function modelCluster(time: VirtualTime, random: Chance, watchFaults: Wat
       watch: (type, options) => watch(process, type, options),
       raw: () => Promise.reject(new Error('the model has no raw requests')),
       as: () => client(process, sideEffect),
+      recovered: () => new Promise(() => undefined), // it is never gone as a whole
       close: async () => undefined,
     }
   }

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { configMapType } from '../../kube/builtin-types.ts'
+import { type Clock, systemClock } from '../../kube/clock.ts'
 import { reflect } from '../../kube/reflector.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { sharedCluster } from '../cluster/shared-cluster.ts'
@@ -18,6 +19,9 @@ beforeAll(async () => {
 const kilobytes = (count: number) => 'x'.repeat(1024 * count)
 const names = (count: number) => Array.from({ length: count }, (_, index) => `map-${index}`)
 const all = (count: number, text: string) => Object.fromEntries(names(count).map((name) => [name, text]))
+
+/** On this clock a moment passes, and nothing that is longer. */
+const afterNever: Clock['after'] = (delayMs, task) => (delayMs === 0 ? systemClock.after(0, task) : () => undefined)
 
 describe('a LIST', () => {
   it('that is cut in the middle of a page is asked for again from that page', async () => {
@@ -152,6 +156,25 @@ describe.concurrent('a watch', () => {
     await put('gone', '2')
     await proxy.up()
     await follower.holds({ frozen: '1', gone: '2' })
+    expect(bench.lists()).toBe(1)
+  })
+
+  it('is opened again as soon as the server answers, however much of its backoff is left', async () => {
+    await using bench = await workbench(cluster)
+    const { proxy, put } = bench
+    const follower = bench.follow({ random: () => 0, clock: { ...systemClock, after: afterNever } })
+    await follower.connected()
+
+    await proxy.down()
+    await expect.poll(() => follower.count('interrupted'), PATIENCE).toBe(1)
+    const asked = proxy.requests.length
+    await expect.poll(() => bench.unanswered(), PATIENCE).toBeGreaterThan(0)
+    expect(proxy.requests.length).toBe(asked)
+    await put('gone', '1')
+    await proxy.up()
+
+    await follower.holds({ gone: '1' })
+    expect(follower.count('interrupted')).toBe(1)
     expect(bench.lists()).toBe(1)
   })
 

@@ -6,7 +6,7 @@
  */
 import { vi } from 'vitest'
 import { type ConfigMap, configMapType } from '../../kube/builtin-types.ts'
-import { type Cache, cache } from '../../kube/cache.ts'
+import { type Cache, type CacheOptions, cache } from '../../kube/cache.ts'
 import { type KubeClient, type KubeClientOptions, kubeClient } from '../../kube/client.ts'
 import { type Cluster as Access, loadCluster } from '../../kube/cluster.ts'
 import type { ReflectorEvent } from '../../kube/reflector.ts'
@@ -27,14 +27,18 @@ export interface Workbench extends AsyncDisposable {
   /** Another client through the proxy. */
   connect(options?: Partial<KubeClientOptions>): KubeClient
   /** Follows the ConfigMaps of the namespace, through the proxy. */
-  follow(options?: { readonly livenessMs?: number; readonly pageSize?: number }): Follower
+  follow(options?: FollowOptions): Follower
   /** Creates the ConfigMap, or changes it. */
   put(name: string, text: string): Promise<ConfigMap>
   remove(name: string): Promise<void>
   /** The resource versions from which the watches so far were asked for. */
   watchedFrom(): (string | null)[]
   lists(): number
+  /** How many requests of `client` found nobody there. */
+  unanswered(): number
 }
+
+export type FollowOptions = Pick<CacheOptions<ConfigMap>, 'livenessMs' | 'pageSize' | 'clock' | 'random'>
 
 export interface Follower {
   readonly cached: Cache<ConfigMap>
@@ -79,7 +83,12 @@ export async function workbench(cluster: Cluster): Promise<Workbench> {
   }
   const connect: Workbench['connect'] = (options = {}) =>
     made({ cluster: accessTo(proxy.url), fieldManager: 'kube-test', ...options })
-  const client = connect()
+  let unanswered = 0
+  const client = connect({
+    onAnswer: ({ status }) => {
+      if (status === 0) unanswered += 1
+    },
+  })
   const direct = made({
     cluster: loadCluster({ environment: { KUBECONFIG: cluster.kubeconfig } }),
     fieldManager: 'kube-test',
@@ -111,6 +120,7 @@ export async function workbench(cluster: Cluster): Promise<Workbench> {
     },
     watchedFrom: () => proxy.requests.filter(isWatchOpening).map(({ query }) => query.get('resourceVersion')),
     lists: () => proxy.requests.filter((request) => isList(request) && !request.query.has('continue')).length,
+    unanswered: () => unanswered,
     async [Symbol.asyncDispose]() {
       proxy.thaw()
       await Promise.all(followers.map((follower) => follower.stop()))
@@ -120,11 +130,7 @@ export async function workbench(cluster: Cluster): Promise<Workbench> {
   }
 }
 
-function followThrough(
-  client: KubeClient,
-  namespace: string,
-  options: { readonly livenessMs?: number; readonly pageSize?: number },
-): Follower {
+function followThrough(client: KubeClient, namespace: string, options: FollowOptions): Follower {
   const stop = new AbortController()
   const told: ReflectorEvent<ConfigMap>[] = []
   const changes: string[] = []
