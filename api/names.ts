@@ -8,6 +8,9 @@ export function randomSuffix(length: number): string {
   return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('')
 }
 
+/** Kubernetes keeps names like this for itself, and admission refuses them: a title that begins so is put behind the fallback. */
+const reserved = /^kube(-|$)/
+
 /** A DNS label that begins with what is left of `title` in ASCII, or with `fallback`, and ends in a random suffix. */
 export function generatedName(title: string, fallback: string): string {
   const readable = title
@@ -16,5 +19,6 @@ export function generatedName(title: string, fallback: string): string {
     .replaceAll(/[^a-z0-9]+/g, '-')
     .slice(0, 40)
     .replaceAll(/^-+|-+$/g, '')
-  return `${readable.match(/^[a-z]/) ? readable : fallback}-${randomSuffix(6)}`
+  const stem = reserved.test(readable) ? `${fallback}-${readable}` : /^[a-z]/.test(readable) ? readable : fallback
+  return `${stem}-${randomSuffix(6)}`
 }

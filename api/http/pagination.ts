@@ -3,6 +3,7 @@
  */
 import { z } from '@hono/zod-openapi'
 import type { KubeObject } from '../../kube/resource.ts'
+import { check } from './validation.ts'
 
 const DEFAULT_LIMIT = 100
 const MAX_LIMIT = 1000
@@ -10,7 +11,10 @@ const MAX_LIMIT = 1000
 function wholeNumber(documented: { minimum: number; maximum: number; default: number; description: string }) {
   return z
     .string()
-    .regex(/^\d{1,15}$/, { error: () => undefined })
+    .refine(
+      (value) => /^\d{1,15}$/.test(value),
+      check({ ko: '0 이상의 정수여야 합니다.', en: 'must be a whole number' }),
+    )
     .transform(Number)
     .pipe(z.number().int().min(documented.minimum).max(documented.maximum))
     .default(documented.default)

@@ -18,6 +18,17 @@ export function workspaceRows(installation: () => Subject): void {
     expect(bare.body.data.id).not.toBe(answer.body.data.id)
   })
 
+  it.each(['Kube', 'kube-system', 'default', 'skyclust-system', '-', '42', '🚀'])(
+    'POST workspaces: a name is a title, whatever Kubernetes makes of it: %s',
+    async (name) => {
+      const kim = await installation().newcomer('Kim')
+      const answer = await kim.post('/api/v1/workspaces', { body: { name } })
+
+      expect(answer.status).toBe(201)
+      expect(answer.body.data.name).toBe(name)
+    },
+  )
+
   it('GET workspaces/:id → 200, the same shape', async () => {
     const kim = await installation().newcomer('Kim')
     const made = await kim.post('/api/v1/workspaces', { body: { name: 'team', description: 'ours' } })
@@ -55,6 +66,7 @@ export function workspaceRows(installation: () => Subject): void {
       const answer = await kim.get(`/api/v1/workspaces?limit=${limit}`)
       expect(answer.status).toBe(400)
       expect(answer.body).toEqual(invalid('limit'))
+      if (limit === 'ten') expect(answer.body.error.details.fields.limit).toBe('0 이상의 정수여야 합니다.')
     }
     expect((await kim.get('/api/v1/workspaces?offset=-1')).body).toEqual(invalid('offset'))
     expect((await kim.get('/api/v1/workspaces?limit=1&limit=2')).body).toEqual(invalid('limit'))
