@@ -75,7 +75,7 @@ export const apiSettings = {
     default: 'false',
     help: 'Whether a change is answered only once its audit line is written.',
   }),
-  auditRotateMiB: setting('SKYCLUST_AUDIT_ROTATE_MIB', {
+  auditRotateMib: setting('SKYCLUST_AUDIT_ROTATE_MIB', {
     schema: wholeNumber({ min: 0, max: 65_536 }),
     default: '100',
     help: 'Size in MiB from which an audit file is rotated; 0 leaves that to somebody else.',

@@ -13,16 +13,16 @@ export interface OpenAudit {
 
 /** Throws one line when the file cannot be opened. */
 export async function openAudit(
-  config: Pick<ApiConfig, 'auditLog' | 'auditRotateMiB' | 'auditKeep'>,
+  config: Pick<ApiConfig, 'auditLog' | 'auditRotateMib' | 'auditKeep'>,
   onError: (error: unknown) => void,
 ): Promise<OpenAudit> {
-  const { auditLog: path, auditRotateMiB, auditKeep: keep } = config
+  const { auditLog: path, auditRotateMib, auditKeep: keep } = config
   if (path === 'stdout') {
     const trail = memoryTrail()
     return { log: auditLog({ sink: stdoutSink(process.stdout), onError }), trail, remember: trail.remember }
   }
   try {
-    const sink = await fileSink({ path, rotateBytes: auditRotateMiB * 1024 * 1024, keep })
+    const sink = await fileSink({ path, rotateBytes: auditRotateMib * 1024 * 1024, keep })
     const log = auditLog({ sink, onError })
     return { log, trail: fileTrail({ path, keep, written: log.written }), remember: undefined }
   } catch (error) {

@@ -67,6 +67,11 @@ export function notFound(): ApiError {
   return new ApiError('NOT_FOUND', refused.notFound)
 }
 
+/** What came is no JSON object of ours at all. Said twice, because who reads `details.fields` need not read sentences. */
+export function invalidBody(said: Message): ApiError {
+  return new ApiError('VALIDATION_ERROR', said, { fields: { body: said } })
+}
+
 /** One field that did not validate for a reason that no schema can know. */
 export function invalidField(path: string, said: Message): ApiError {
   return new ApiError('VALIDATION_ERROR', refused.validation, { fields: { [path]: said } })

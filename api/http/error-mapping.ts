@@ -100,7 +100,10 @@ function fromCloud(error: CloudError): ApiError {
 function fromHono(error: HTTPException, requestId: string): ApiError {
   switch (error.status) {
     case 400:
-      return new ApiError('VALIDATION_ERROR', refused.malformedRequest, { cause: error })
+      return new ApiError('VALIDATION_ERROR', refused.malformedRequest, {
+        fields: { request: refused.malformedRequest },
+        cause: error,
+      })
     case 413:
       return new ApiError('PAYLOAD_TOO_LARGE', refused.malformedRequest, { cause: error })
     case 415:

@@ -9,7 +9,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { MiddlewareHandler } from 'hono'
 import { refused } from '../language/messages.ts'
-import { ApiError } from './api-error.ts'
+import { ApiError, invalidBody } from './api-error.ts'
 import type { ApiContext, ApiEnv } from './call.ts'
 
 /** 1 MiB, as the contract says. */
@@ -22,16 +22,16 @@ const jsonType = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*"?utf-8"
 export const readJsonBody: MiddlewareHandler<ApiEnv> = async (context, next) => {
   const bytes = await readBytes(context).catch((error: unknown) => {
     // Whatever else ends a body early is the caller's doing, who went away or was too slow.
-    throw error instanceof ApiError ? error : new ApiError('VALIDATION_ERROR', refused.malformedRequest)
+    throw error instanceof ApiError ? error : invalidBody(refused.malformedRequest)
   })
-  if (bytes.byteLength === 0) throw new ApiError('VALIDATION_ERROR', refused.bodyMissing)
+  if (bytes.byteLength === 0) throw invalidBody(refused.bodyMissing)
   if (!jsonType.test(context.req.header('content-type') ?? '')) {
     throw new ApiError('UNSUPPORTED_MEDIA_TYPE', refused.mediaType)
   }
-  if (!isUtf8(bytes)) throw new ApiError('VALIDATION_ERROR', refused.bodyNotUtf8)
+  if (!isUtf8(bytes)) throw invalidBody(refused.bodyNotUtf8)
 
   const text = new TextDecoder().decode(bytes)
-  if (depthExceeds(parse(text), MAX_DEPTH)) throw new ApiError('VALIDATION_ERROR', refused.bodyTooDeep(MAX_DEPTH))
+  if (depthExceeds(parse(text), MAX_DEPTH)) throw invalidBody(refused.bodyTooDeep(MAX_DEPTH))
   Object.assign(context.req.bodyCache, { text: Promise.resolve(text) })
   await next()
 }
@@ -75,7 +75,7 @@ function parse(text: string): unknown {
   } catch (error) {
     // V8's message quotes the body: only the place in it is taken.
     const place = /line \d+ column \d+/.exec(String(error))?.[0] ?? /position \d+/.exec(String(error))?.[0]
-    throw new ApiError('VALIDATION_ERROR', refused.bodyNotJson(place ?? `position ${text.length}`))
+    throw invalidBody(refused.bodyNotJson(place ?? `position ${text.length}`))
   }
 }
 

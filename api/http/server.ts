@@ -115,7 +115,9 @@ const malformed = {
 } as const satisfies Record<string, readonly [ErrorCode, Message]>
 
 function errorBody(code: ErrorCode, said: Message, locale: Locale): string {
-  return JSON.stringify({ success: false, error: { code, message: said[locale] } })
+  const message = said[locale]
+  const details = code === 'VALIDATION_ERROR' ? { details: { fields: { request: message } } } : {}
+  return JSON.stringify({ success: false, error: { code, message, ...details } })
 }
 
 /** What `@hono/node-server` throws for a target or a `Host` that makes no URL. */

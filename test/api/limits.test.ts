@@ -1,6 +1,6 @@
 /** What a client may send, how much, how fast and how slowly; and an audit log that cannot be written. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { failure } from '../contract/forms.ts'
+import { failure, invalid } from '../contract/forms.ts'
 import { type Installation, startInstallation } from '../contract/installation.ts'
 import { type Person, rest, until } from '../contract/rest.ts'
 import { openRaw, type RawAnswer, raw } from './raw-http.ts'
@@ -48,7 +48,7 @@ describe('what is no HTTP request of ours', () => {
 
     expect(refusal(answer)).toMatchObject({
       status,
-      ...failure(status === 431 ? 'HEADERS_TOO_LARGE' : 'VALIDATION_ERROR'),
+      ...(status === 431 ? failure('HEADERS_TOO_LARGE') : invalid('request')),
     })
     expect(answer.head).toMatch(/^content-type: application\/json/im)
   })
