@@ -156,6 +156,36 @@ describe('reflect', () => {
     await stop()
   })
 
+  it('does not let a server that has just begun wait for as long as it was away', async () => {
+    const reflected = reflection()
+    const { server, clock, stop } = reflected
+    await clock.advanceAsync(0)
+    server.endWatches(new KubeError('cut', { status: 0, reason: 'ConnectionFailed' }))
+    server.refuse(6)
+    await clock.advanceAsync(40_000)
+    server.put('a', {})
+    server.compact()
+    server.refuse(2, new KubeError('storage is (re)initializing', { status: 429, retryAfterMs: 1_000 }))
+    await clock.advanceAsync(60_000)
+
+    expect(reflected.delays).toEqual([800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 1_000, 1_600, 800])
+    expect(reflected.said.at(-1)).toBe('watching')
+    await stop()
+  })
+
+  it('waits longer each time that its version is too old, however well the LISTs go', async () => {
+    const reflected = reflection()
+    const { server, clock, stop } = reflected
+    await clock.advanceAsync(0)
+    for (let round = 0; round < 6; round++) {
+      server.endWatches(new KubeError('too old', { status: 410, reason: 'Expired' }))
+      await clock.advanceAsync(30_000)
+    }
+
+    expect(reflected.delays).toEqual([800, 1_600, 3_200, 6_400, 12_800, 25_600])
+    await stop()
+  })
+
   it('does not spin when the server ends every watch at once', async () => {
     const { server, clock, settle, stop, told } = reflection()
     await settle()

@@ -16,7 +16,8 @@
  *   server whose etcd was restored from a backup has never reached the version that we ask for, and stays silent;
  * - a failure is told as `interrupted` and never thrown. The next try waits 0.8 s, doubled up to 30 s, with jitter, and
  *   at least as long as the server asked; two minutes of healthy watching forget earlier failures (client-go's figures).
- *   A server that was gone and is back is tried within a few seconds (see `recovery.ts`), however long the outage was;
+ *   A server that was gone and is back is tried within a few seconds (see `recovery.ts`), however long the outage was. What
+ *   it says then, that its watch cache is not ready yet (429) or knows nothing of before (410), begins a backoff of its own;
  * - the generator ends when its signal is aborted, and by then its requests and timers are gone.
  *
  * What a watch is asked for, and when a silent one is given up: see `KubeClient.watch`.
@@ -24,7 +25,7 @@
 import { backoffMs } from './backoff.ts'
 import type { KubeClient, Selection } from './client.ts'
 import { type Clock, sleep, systemClock } from './clock.ts'
-import { isGone, isKubeError, isTimeout, isUnavailable, KubeError } from './kube-error.ts'
+import { isGone, isKubeError, isThrottled, isTimeout, isUnavailable, KubeError } from './kube-error.ts'
 import { listPages } from './pages.ts'
 import type { KubeObject, ResourceType } from './resource.ts'
 
@@ -79,7 +80,8 @@ export async function* reflect<T extends KubeObject>(
   const { signal, namespace, labelSelector, fieldSelector, livenessMs } = options
   const { clock = systemClock, random = Math.random, pageSize = PAGE_SIZE } = options
   const selection = { namespace, labelSelector, fieldSelector }
-  let failures = 0
+  /** Since the last healthy watch, by their kind: how long a server was away says nothing of how long it needs to begin. */
+  let failures: Partial<Record<FailureKind, number>> = {}
 
   async function* listing(): Step<T> {
     for (const limit of [pageSize, pageSize, undefined]) {
@@ -129,7 +131,7 @@ export async function* reflect<T extends KubeObject>(
       error = thrown
     }
     const lastedMs = clock.now() - startedAt
-    if (lastedMs >= HEALTHY_MS) failures = 0
+    if (lastedMs >= HEALTHY_MS) failures = {}
     if (!error && lastedMs < SHORT_WATCH_MS && resourceVersion === from) error = closedAtOnce()
     const silences = isHeard ? 0 : silencesBefore + (isOpen && isTimeout(error) ? 1 : 0)
     const isLost = isGone(error) || silences === MAX_SILENCES
@@ -138,11 +140,13 @@ export async function* reflect<T extends KubeObject>(
   }
 
   async function* interrupted(error: unknown, next: State): Step<T> {
-    failures += 1
+    const kind = failureKind(error)
+    const count = (failures[kind] ?? 0) + 1
+    failures[kind] = count
     const asked = (isKubeError(error) && error.retryAfterMs) || 0
-    const retryMs = Math.max(asked, backoffMs(failures, { ...BACKOFF, random }))
+    const retryMs = Math.max(asked, backoffMs(count, { ...BACKOFF, random }))
     yield { type: 'interrupted', error, retryMs }
-    await rest(retryMs, isUnavailable(error) ? asked : undefined)
+    await rest(retryMs, kind === 'unavailable' ? asked : undefined)
     return next
   }
 
@@ -175,6 +179,14 @@ export async function* reflect<T extends KubeObject>(
         state = yield* interrupted(state.error, state.next)
     }
   }
+}
+
+type FailureKind = 'unavailable' | 'gone' | 'throttled' | 'refused'
+
+function failureKind(error: unknown): FailureKind {
+  if (isGone(error)) return 'gone'
+  if (isThrottled(error)) return 'throttled'
+  return isUnavailable(error) ? 'unavailable' : 'refused'
 }
 
 function closedAtOnce(): KubeError {
