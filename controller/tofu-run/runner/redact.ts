@@ -2,8 +2,8 @@
  * Keeps secrets out of what tofu prints, as a stream: bytes go in as they come, text without the secrets comes out.
  *
  * Guarantees: no secret that was named appears in what comes out, however it was cut into pieces on the way in; also not
- * in base64 (all three alignments), as a JSON string, or percent-encoded. At most as many characters are held back as the longest
- * of these forms has, so the memory is bounded and what was printed is seen soon.
+ * in base64 (all three alignments), as a JSON string, or percent-encoded. Only what may be the beginning of one of these forms is held
+ * back, so the memory is bounded and what was printed is seen at once.
  *
  * Caveat: code that wants to print a secret can always disguise it further. This is a net for accidents.
  */
@@ -23,6 +23,7 @@ const shortestEncoded = 6
 export function redactor(secrets: Iterable<string>): Redactor {
   const forms = disguises(secrets)
   const longest = forms.reduce((length, form) => Math.max(length, form.length), 0)
+  const byFirst = Map.groupBy(forms, (form) => form[0])
   const pattern = forms.length === 0 ? undefined : new RegExp(forms.map(literal).join('|'), 'g')
   let held = ''
 
@@ -30,13 +31,21 @@ export function redactor(secrets: Iterable<string>): Redactor {
     return pattern === undefined ? text : text.replace(pattern, redacted)
   }
 
+  /** Where the end of the text begins that may be the beginning of a secret; the length of the text when none may. */
+  function unfinished(text: string): number {
+    for (let from = Math.max(0, text.length - longest + 1); from < text.length; from++) {
+      const end = text.slice(from)
+      if (byFirst.get(text[from])?.some((form) => form.length > end.length && form.startsWith(end))) return from
+    }
+    return text.length
+  }
+
   return {
     push(text) {
       if (pattern === undefined) return text
       held += text
-      // A secret that begins before `safe` has been seen to its end; one that begins after it may be incomplete.
-      let safe = held.length - longest + 1
-      if (safe <= 0) return ''
+      // A secret that begins before `safe` has been seen to its end; one that begins there may be incomplete.
+      let safe = unfinished(held)
       for (const match of held.matchAll(pattern)) {
         if (match.index < safe && match.index + match[0].length > safe) safe = match.index + match[0].length
       }
