@@ -8,8 +8,9 @@ import { controllerSettings } from '../controller/config.ts'
 
 const chart = join(import.meta.dirname, '../charts/skyclust')
 const schema = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8'))
-/** A run as a child of the controller's own pod is isolated from nothing, and a read-only pod has no place for files. */
-const notInCluster = /^SKYCLUST_(TOFU|TOFU_WORK_DIR|TOFU_PLUGIN_CACHE|AUDIT_LOG|AUDIT_ROTATE_MIB|AUDIT_KEEP)$/
+/** A run as a child of the controller's own pod gets no sandbox from the kernel, and a read-only pod has no place for files. */
+const notInCluster =
+  /^SKYCLUST_(TOFU|TOFU_WORK_DIR|TOFU_PLUGIN_CACHE|TOFU_SANDBOX|TOFU_READABLE|AUDIT_LOG|AUDIT_ROTATE_MIB|AUDIT_KEEP)$/
 
 describe('the settings in the values of the chart', () => {
   it.each([

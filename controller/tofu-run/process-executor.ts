@@ -6,7 +6,7 @@
  * on the disk after `clean`. `close` lets them finish for half of its time, then has them stop politely, and ends what is left: nothing
  * may outlive `make dev`.
  *
- * Caveat: it isolates nothing. The configuration runs as this user, on this machine; one controller, on one machine.
+ * Caveats: without a sandbox it isolates nothing, the configuration runs as this user; one controller, on one machine.
  *
  *     <root>/<uid>/<phase>.json     which process
  *     <root>/<uid>/<phase>.log      what the runner itself had to say
@@ -29,6 +29,8 @@ export interface ProcessExecutorOptions {
   readonly address: (run: TofuRun, phase: RunPhase) => Promise<RunnerAddress>
   /** Where tofu and its providers are: SKYCLUST_TOFU and its kin, PATH, proxies. */
   readonly environment: Readonly<Record<string, string>>
+  /** Whether tofu gets a sandbox; see `process-isolation.ts`. */
+  readonly sandbox: boolean
   /** A runner has ended. */
   readonly onEnd: (run: TofuRun) => void
 }
@@ -36,7 +38,7 @@ export interface ProcessExecutorOptions {
 const runnerMain = join(import.meta.dirname, 'runner', 'main.ts')
 
 export function processExecutor(options: ProcessExecutorOptions): Executor {
-  const { root, address, environment, onEnd } = options
+  const { root, address, environment, sandbox, onEnd } = options
   const children = new Map<ChildProcess, string>()
   let closing = false
   const folderOf = (run: TofuRun) => join(root, run.metadata.uid)
@@ -92,6 +94,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
         stdio: ['ignore', log.fd, log.fd],
         env: {
           ...environment,
+          ...(sandbox && { SKYCLUST_TOFU_SANDBOX: 'on' }),
           SKYCLUST_RUN_URL: url,
           SKYCLUST_RUN_TOKEN: token,
           SKYCLUST_WORK_DIR: workOf(run),

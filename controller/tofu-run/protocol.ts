@@ -1,6 +1,7 @@
 /**
  * What the runner and the controller say to each other. The runner is one program for both executors: it works in a
- * directory of its own, knows nothing of Kubernetes, and speaks HTTP with a token that is good for one phase of one run.
+ * directory of its own, knows nothing of Kubernetes, and speaks HTTP with a token that is good for one phase of one run. tofu has a token of
+ * its own, which opens the state and nothing else.
  *
  *     POST begin       may I? Once for each phase; carries the id that this runner gave itself
  *     GET  bundle      everything the phase needs: sources, variables, credentials, limits
@@ -50,6 +51,8 @@ export const bundle = z.object({
   environment: z.record(z.string(), z.string()),
   /** Written beside the configuration, out of its sight, readable by this user alone; the value is the file's content. */
   secretFiles: z.record(z.string(), z.object({ variable: z.string(), content: z.string() })),
+  /** With which tofu reads and writes the state of its phase. */
+  stateToken: z.string(),
   /** What must not be seen in the output. */
   secrets: z.array(z.string()),
   /** Digest of the plan to apply. */

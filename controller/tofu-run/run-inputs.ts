@@ -52,7 +52,7 @@ const variableName = /^[A-Za-z_][A-Za-z0-9_-]*$/
 
 export interface RunInputs {
   /** @throws InvalidInput naming the field and what to do. */
-  bundle(run: TofuRun, phase: RunPhase, signal?: AbortSignal): Promise<Bundle>
+  bundle(run: TofuRun, phase: RunPhase, signal?: AbortSignal): Promise<Omit<Bundle, 'stateToken'>>
 }
 
 export function runInputs(options: {

@@ -6,7 +6,17 @@ export const tofuSettings = {
   tofuExecutor: setting('SKYCLUST_TOFU_EXECUTOR', {
     schema: oneOf('job', 'process'),
     default: 'job',
-    help: 'Where OpenTofu runs: in a Job for each phase, or as a child process of the controller (which isolates nothing).',
+    help: 'Where OpenTofu runs: in a Job for each phase, or as a child process of the controller, in a sandbox where Linux gives one.',
+  }),
+  tofuSandbox: setting('SKYCLUST_TOFU_SANDBOX', {
+    schema: oneOf('auto', 'required', 'off'),
+    default: 'auto',
+    help: 'With executor process: a sandbox where the machine gives one, or no start without one, or none.',
+  }),
+  tofuReadable: setting('SKYCLUST_TOFU_READABLE', {
+    schema: text,
+    default: '',
+    help: 'Files and folders beside /usr that configurations may read in the sandbox, separated by colons.',
   }),
   tofuParallel: setting('SKYCLUST_TOFU_PARALLEL', {
     schema: wholeNumber({ min: 1, max: 1000 }),

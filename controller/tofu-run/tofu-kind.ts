@@ -11,6 +11,7 @@ import { keyOf, parseKey } from '../../kube/resource.ts'
 import type { KindController, Wake } from '../kind-controller.ts'
 import { jobExecutor } from './job-executor.ts'
 import { processExecutor } from './process-executor.ts'
+import { hasSandbox } from './process-isolation.ts'
 import { rememberedPort, rememberPort } from './remembered-port.ts'
 import type { tofuSettings } from './settings.ts'
 import { type ExecutorParts, tofuRuns } from './tofu-runs.ts'
@@ -43,7 +44,9 @@ export async function tofuKind(options: TofuKindOptions): Promise<TofuKind> {
   const folder = resolve(config.tofuWorkDir)
   const remembers = config.tofuExecutor === 'process' && config.tofuServerPort === 0
   const lastPort = remembers ? await rememberedPort(folder) : undefined
-  if (config.tofuExecutor === 'process') warnOfMissingProgram(options)
+  const asProcess = config.tofuExecutor === 'process'
+  if (asProcess) warnOfMissingProgram(options)
+  const sandbox = asProcess && (await hasSandbox({ wanted: config.tofuSandbox, folder, log }))
 
   const parts = await tofuRuns({
     client,
@@ -56,7 +59,7 @@ export async function tofuKind(options: TofuKindOptions): Promise<TofuKind> {
       ...(lastPort !== undefined && { preferredPort: lastPort }),
       ...(config.tofuServerUrl !== undefined && { url: config.tofuServerUrl }),
     },
-    executor: (given) => executorFor(options, given),
+    executor: (given) => executorFor(options, given, sandbox),
     parallel: config.tofuParallel,
     keepVersions: config.tofuStateVersions,
     firstGraceMs: config.tofuCancelGrace,
@@ -108,7 +111,7 @@ function warnOfMissingProgram({ config: { tofuProgram }, environment, log }: Tof
   }
 }
 
-function executorFor({ config, client, environment }: TofuKindOptions, parts: ExecutorParts) {
+function executorFor({ config, client, environment }: TofuKindOptions, parts: ExecutorParts, sandbox: boolean) {
   const inherited = Object.entries(environment).filter(([name, value]) => value !== undefined && handedOn.test(name))
   const own = Object.fromEntries(inherited) as Record<string, string>
   const providers = {
@@ -120,7 +123,13 @@ function executorFor({ config, client, environment }: TofuKindOptions, parts: Ex
     return processExecutor({
       ...parts,
       root: resolve(config.tofuWorkDir, 'runs'),
-      environment: { ...own, ...providers, SKYCLUST_TOFU: config.tofuProgram },
+      sandbox,
+      environment: {
+        ...own,
+        ...providers,
+        SKYCLUST_TOFU: config.tofuProgram,
+        ...(config.tofuReadable !== '' && { SKYCLUST_TOFU_READABLE: config.tofuReadable }),
+      },
     })
   }
   const { PATH: _ours, ...handed } = own

@@ -102,7 +102,7 @@ export async function tofuRuns(options: TofuRunsOptions) {
     const { namespace: of, name, uid } = run.metadata
     return {
       url: `${base}/v1/runs/${of}/${name}/${uid}/${phase}`,
-      token: runToken(await keys.tokenKey(), { uid, phase }),
+      token: runToken(await keys.tokenKey(), { uid, phase }, 'runner'),
     }
   }
 

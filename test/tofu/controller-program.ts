@@ -11,10 +11,11 @@ export interface ProgramOptions {
   readonly folder: string
   readonly tofu: string
   readonly port: number
+  readonly sandbox: boolean
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ProgramOptions
-const { kubeconfig, folder, tofu } = options
+const { kubeconfig, folder, tofu, sandbox } = options
 const cluster = loadCluster({ environment: { KUBECONFIG: kubeconfig } })
 await startTofuController({
   ...options,
@@ -23,6 +24,6 @@ await startTofuController({
   keepVersions: 5,
   firstGraceMs: 60_000,
   secondGraceMs: 5_000,
-  executor: (given) => processExecutor({ ...given, ...processPlaces({ folder, tofu, environment: {} }) }),
+  executor: (given) => processExecutor({ ...given, ...processPlaces({ folder, tofu, environment: {}, sandbox }) }),
 })
 process.stdout.write('ready\n')

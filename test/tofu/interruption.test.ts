@@ -30,7 +30,7 @@ let port = 0
 let controller: ChildProcess | undefined
 
 beforeAll(async () => {
-  bench = await workbench()
+  bench = await workbench({ sandbox: false }) // what was made is counted in a file outside
   await bench.stop()
   port = await freePort()
 })
@@ -44,7 +44,7 @@ afterAll(async () => {
 
 async function start(): Promise<ChildProcess> {
   const { namespace, installation, folder, tofu, kubeconfig } = bench
-  const options: ProgramOptions = { kubeconfig, namespace, installation, folder, tofu, port }
+  const options: ProgramOptions = { kubeconfig, namespace, installation, folder, tofu, port, sandbox: false }
   const program = join(import.meta.dirname, 'controller-program.ts')
   controller = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(controller.stdout as NodeJS.ReadableStream, 'data')

@@ -152,9 +152,10 @@ describe('runs of one stack', () => {
 })
 
 describe('a cancel', () => {
+  /** tofu ends such a command when it is interrupted: it takes as long as the test needs. */
   const sleeping = {
     'main.tf':
-      'resource "terraform_data" "s" {\n  provisioner "local-exec" {\n    command = "echo up; sleep 3"\n  }\n}\nresource "terraform_data" "after" {\n  depends_on = [terraform_data.s]\n}\n',
+      'resource "terraform_data" "s" {\n  provisioner "local-exec" {\n    command = "echo up; exec sleep 120"\n  }\n}\nresource "terraform_data" "after" {\n  depends_on = [terraform_data.s]\n}\n',
   }
 
   it('while applying lets tofu finish what is under way, saves the state, and frees the stack', async () => {
@@ -190,13 +191,14 @@ describe('a cancel', () => {
     const run = await bench.over('waits')
     expect(run.status?.phase).toBe('Cancelled')
     expect(run.status?.plan).toBeUndefined()
+    await bench.patch('holds', { cancel: true })
     await bench.over('holds')
   })
 
   it('is a timeout, when the time is up', async () => {
     const inline = {
       'main.tf':
-        'resource "terraform_data" "s" {\n  provisioner "local-exec" {\n    command = "exec sleep 5"\n  }\n}\nresource "terraform_data" "after" {\n  depends_on = [terraform_data.s]\n}\n',
+        'resource "terraform_data" "s" {\n  provisioner "local-exec" {\n    command = "exec sleep 120"\n  }\n}\nresource "terraform_data" "after" {\n  depends_on = [terraform_data.s]\n}\n',
     }
     await bench.run('timed', { command: 'apply', stack: 'timed', timeout: '3s', source: { inline } })
     const run = await bench.over('timed')

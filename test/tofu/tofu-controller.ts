@@ -77,10 +77,12 @@ export function processPlaces(options: {
   folder: string
   tofu: string
   environment: Readonly<Record<string, string>>
+  sandbox: boolean
 }) {
-  const { folder, tofu, environment } = options
+  const { folder, tofu, environment, sandbox } = options
   return {
     root: join(folder, 'runs'),
+    sandbox,
     environment: {
       PATH: process.env.PATH ?? '/usr/bin:/bin',
       SKYCLUST_TOFU: tofu,

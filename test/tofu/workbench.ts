@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Executor } from '../../controller/tofu-run/executor.ts'
 import { processExecutor } from '../../controller/tofu-run/process-executor.ts'
+import { sandboxRefusal } from '../../controller/tofu-run/runner/sandbox.ts'
 import type { ExecutorParts, TofuRuns } from '../../controller/tofu-run/tofu-runs.ts'
 import { type TofuRun, tofuRunKind } from '../../crds/tofu-run.ts'
 import { type ConfigMap, configMapType } from '../../kube/builtin-types.ts'
@@ -66,6 +67,8 @@ export interface WorkbenchOptions {
   readonly secondGraceMs?: number
   readonly environment?: Readonly<Record<string, string>>
   readonly keepVersions?: number
+  /** Whether tofu runs in a sandbox; default: where this machine gives one. Without one, a configuration can write down outside what it did. */
+  readonly sandbox?: boolean
   /** Whether runs find the provider hashicorp/time; without it they find none. */
   readonly provider?: boolean
   /** Whether `lines` can be broken. */
@@ -101,7 +104,8 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
     const mirror = { folder: join(folder, 'providers'), platform: platformOf(process.platform, process.arch) }
     environment.SKYCLUST_TOFU_PLUGIN_DIR = await providerMirror(await obtain('terraform-provider-time'), mirror)
   }
-  const places = processPlaces({ folder, tofu, environment })
+  const sandbox = options.sandbox ?? (await sandboxRefusal(folder)) === undefined
+  const places = processPlaces({ folder, tofu, environment, sandbox })
   let running = await started()
 
   async function started() {

@@ -2,9 +2,10 @@
  * Fetches a configuration from git: one commit, shallow, without submodules, and without anything of this machine's own git settings.
  *
  * The repository is somebody else's: only https, http and ssh are spoken, no helper and no hook runs, what is checked out may not
- * point out of its folder. Credentials go by files and the environment, never by an argument that others could see.
+ * point out of its folder. Credentials go by files and the environment, never by an argument that others could see, and are gone before
+ * tofu reads what was fetched.
  */
-import { readdir, readlink, writeFile } from 'node:fs/promises'
+import { readdir, readlink, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { GitSource } from '../protocol.ts'
 import { type ChildEnd, runChild } from './guarded-child.ts'
@@ -56,13 +57,20 @@ export async function checkOut(options: {
 
   onOutput(`Fetching ${git.ref === '' ? 'the default branch' : git.ref} of ${git.url}\n`)
   await run(['init', '--quiet', '.'])
-  await run(['fetch', '--quiet', '--depth=1', '--no-tags', '--no-recurse-submodules', '--', git.url, git.ref || 'HEAD'])
+  const what = ['--', git.url, git.ref || 'HEAD']
+  try {
+    await run(['fetch', '--quiet', '--depth=1', '--no-tags', '--no-recurse-submodules', ...what])
+  } finally {
+    await rm(join(secretsFolder, keyFile), { force: true })
+  }
   await run(['checkout', '--quiet', '--detach', 'FETCH_HEAD'])
   const commit = (await run(['rev-parse', 'HEAD'], true)).trim()
   onOutput(`At commit ${commit}\n`)
   await refuseWhatPointsAway(into)
   return { commit }
 }
+
+const keyFile = 'git-key'
 
 async function loginEnvironment(git: GitSource, folder: string): Promise<Record<string, string>> {
   const plain = {
@@ -83,7 +91,7 @@ async function loginEnvironment(git: GitSource, folder: string): Promise<Record<
       GIT_CONFIG_VALUE_0: `Authorization: Basic ${basic}`,
     }
   }
-  const key = join(folder, 'git-key')
+  const key = join(folder, keyFile)
   const hosts = join(folder, 'git-known-hosts')
   await writeFile(key, `${login.privateKey.trimEnd()}\n`, { mode: 0o600 })
   await writeFile(hosts, login.knownHosts, { mode: 0o600 })

@@ -60,7 +60,7 @@ describe('runChild', () => {
   })
 
   it('gives each process a bounded memory, and files a bounded size', async () => {
-    expect((await shell('ulimit -d; ulimit -f')).output).toBe('4194304\n8388608\n')
+    expect((await shell('ulimit -d; ulimit -f')).output).toBe('2097152\n8388608\n')
   })
 
   it('says that a program is not there', async () => {

@@ -1,5 +1,5 @@
 /**
- * Runs one program, tofu or git, so that it can be stopped politely and cannot outlive the runner.
+ * Runs one program, tofu or git, so that it can be stopped politely and cannot outlive the runner; in a sandbox if one is given.
  *
  * Stopping: one SIGINT to the program alone (tofu finishes what is under way and saves the state; its providers must not be hit);
  * after a grace a second one (tofu gives up at once, with what it has); after another SIGKILL to the whole group.
@@ -8,14 +8,19 @@
  * when the runner is gone, for whatever reason, the guard does the same as above. When the program has ended, the guard ends what
  * the program left behind. The group's number stays taken as long as the guard lives, so it can hit nobody else.
  *
- * No process of it may have more than 4 GiB of memory of its own, or write a file larger than that: a configuration that reads an endless file
+ * No process of it may have more than 2 GiB of memory of its own, or write a file larger than 4 GiB: a configuration that reads an endless file
  * takes itself down, not the machine.
+ *
+ * In a sandbox the leader of the group is `unshare`, which takes no SIGINT and hands none on; its child is the first process inside, and
+ * the program is the child of that one. SIGINT goes to the program there, too. SIGKILL of the leader ends all that is inside.
  */
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { growingFile } from './growing-file.ts'
+import type { Sandbox } from './sandbox.ts'
 
 export interface ChildEnd {
   /** `undefined` when a signal ended it. */
@@ -25,18 +30,25 @@ export interface ChildEnd {
 }
 
 const guard = `
-grace=$1; shift
+grace=$1 sandbox=$2; shift 2
 ( trap '' HUP INT TERM
   read -r _ <&3
-  kill -s INT $$ 2>/dev/null
+  program=; [ "$sandbox" = yes ] || program=$$
+  while [ -z "$program" ] && kill -0 $$ 2>/dev/null; do
+    read -r _ first </proc/$$/task/$$/children # the first child of all is this guard
+    read -r program _ </proc/$first/task/$first/children || [ -n "$program" ] || sleep 1
+  done
+  kill -s INT $program 2>/dev/null
   while [ "$grace" -gt 0 ] && kill -0 $$ 2>/dev/null; do sleep 1; grace=$((grace - 1)); done
   kill -s KILL -- -$$ ) </dev/null >/dev/null 2>&1 &
 exec 3<&-
-ulimit -d 4194304 2>/dev/null # KiB
+ulimit -d 2097152 2>/dev/null # KiB
 ulimit -f 8388608 2>/dev/null # blocks of 512 bytes
 ulimit -c 0
 exec "$@"
 `
+
+const lookAgainMs = 50
 
 export async function runChild(options: {
   readonly program: string
@@ -52,14 +64,20 @@ export async function runChild(options: {
   readonly stop: AbortSignal
   readonly firstGraceMs: number
   readonly secondGraceMs: number
+  readonly sandbox?: Sandbox | undefined
+  /** What may be written in the sandbox, beside what always may. */
+  readonly writable?: readonly string[]
 }): Promise<ChildEnd> {
   const { program, args, cwd, environment, outputFolder, onOutput, onStart, stop, firstGraceMs, secondGraceMs } =
     options
+  const { sandbox, writable = [] } = options
+  const command = sandbox === undefined ? [program, ...args] : await sandbox.enclose({ program, args, cwd, writable })
   const graceSeconds = String(Math.ceil((firstGraceMs + secondGraceMs) / 1000))
   await mkdir(outputFolder, { recursive: true, mode: 0o700 })
   const stdout = await growingFile(join(outputFolder, 'stdout'), (text) => onOutput(text, 'stdout'))
   const stderr = await growingFile(join(outputFolder, 'stderr'), (text) => onOutput(text, 'stderr'))
-  const child = spawn('/bin/sh', ['-c', guard, 'sh', graceSeconds, program, ...args], {
+  const enclosed = sandbox === undefined ? 'no' : 'yes'
+  const child = spawn('/bin/sh', ['-c', guard, 'sh', graceSeconds, enclosed, ...command], {
     cwd,
     env: environment,
     detached: true,
@@ -81,9 +99,19 @@ export async function runChild(options: {
     }
     function stopIt(): void {
       if (child.pid === undefined || child.exitCode !== null) return
-      stopped = stopped === 0 ? 1 : stopped === 1 ? 2 : 3
-      signal(stopped === 3 ? 'SIGKILL' : 'SIGINT', stopped === 3 ? -child.pid : child.pid)
-      if (stopped < 3) timer = setTimeout(stopIt, stopped === 1 ? firstGraceMs : secondGraceMs)
+      if (stopped === 2) {
+        stopped = 3
+        signal('SIGKILL', -child.pid)
+        return
+      }
+      const target = sandbox === undefined ? child.pid : enclosedProgram(child.pid)
+      if (target === undefined) {
+        timer = setTimeout(stopIt, lookAgainMs)
+        return
+      }
+      stopped = stopped === 0 ? 1 : 2
+      signal('SIGINT', target)
+      timer = setTimeout(stopIt, stopped === 1 ? firstGraceMs : secondGraceMs)
     }
     function settled(): void {
       clearTimeout(timer)
@@ -97,7 +125,8 @@ export async function runChild(options: {
     child.once('exit', (exitCode) => {
       settled()
       lifeline.end() // the guard ends what the program left behind
-      resolve({ code: exitCode ?? undefined, stopped })
+      const killedInside = sandbox !== undefined && exitCode !== null && exitCode > 128
+      resolve({ code: killedInside ? undefined : (exitCode ?? undefined), stopped })
     })
     if (stop.aborted) stopIt()
     else stop.addEventListener('abort', stopIt, { once: true })
@@ -107,5 +136,20 @@ export async function runChild(options: {
   } finally {
     await stdout.close()
     await stderr.close()
+  }
+}
+
+/** The program in a sandbox; `undefined` while it is not there yet. */
+function enclosedProgram(leader: number): number | undefined {
+  const first = childrenOf(leader).at(-1) // the other one is the guard
+  return first === undefined ? undefined : childrenOf(first)[0]
+}
+
+/** In the order in which they were started. @see https://man7.org/linux/man-pages/man5/proc_tid_children.5.html */
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number)
+  } catch {
+    return []
   }
 }

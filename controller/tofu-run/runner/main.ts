@@ -3,14 +3,16 @@
  * under `make dev`. Its exit code is 0 when its result was taken, whatever that result was.
  *
  * Environment: SKYCLUST_RUN_URL, SKYCLUST_RUN_TOKEN, SKYCLUST_WORK_DIR, SKYCLUST_TOFU, and optionally SKYCLUST_TOFU_PLUGIN_DIR,
- * SKYCLUST_TOFU_PLUGIN_CACHE, SKYCLUST_TOFU_CLI_CONFIG and SKYCLUST_RUN_MARK (a file that shall say which process this is). Nothing else of it reaches tofu, but for PATH and proxy settings.
+ * SKYCLUST_TOFU_PLUGIN_CACHE, SKYCLUST_TOFU_CLI_CONFIG, SKYCLUST_TOFU_SANDBOX (`on`), SKYCLUST_TOFU_READABLE (what else a sandbox shows) and
+ * SKYCLUST_RUN_MARK (a file that shall say which process this is). Nothing else of it reaches tofu, but for PATH and proxy settings.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access, constants, mkdir, realpath, writeFile } from 'node:fs/promises'
+import { delimiter, join, resolve } from 'node:path'
 import { markOf } from '../process-mark.ts'
 import { controllerLink, LinkRefused } from './controller-link.ts'
 import { runPhase } from './run-phase.ts'
+import { openSandbox, type Sandbox } from './sandbox.ts'
 import { tofuEnvironment } from './tofu-environment.ts'
 
 /** A controller may be away for so long; then the result waits in the work folder. */
@@ -36,17 +38,51 @@ function noteProgram(pid: number): void {
     .catch((error: unknown) => process.stderr.write(`${String(error)}\n`))
 }
 
+/** Where the program really is, links followed: a sandbox shows that one file. As it was named when there is none. */
+async function placeOf(program: string): Promise<string> {
+  const places = program.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter)
+  for (const place of places) {
+    const path = resolve(place, program)
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return realpath(path)
+  }
+  return program
+}
+
+/** With what tofu needs of this machine, to read. */
+async function sandboxFor(tofu: string, environment: Readonly<Record<string, string>>): Promise<Sandbox> {
+  const { SKYCLUST_TOFU_PLUGIN_DIR, SKYCLUST_TOFU_READABLE = '' } = process.env
+  const { HOME = '', TMPDIR = '', SSL_CERT_FILE, SSL_CERT_DIR, TF_CLI_CONFIG_FILE, TF_PLUGIN_CACHE_DIR } = environment
+  const named = [SSL_CERT_FILE, SSL_CERT_DIR, TF_CLI_CONFIG_FILE, TF_PLUGIN_CACHE_DIR, SKYCLUST_TOFU_PLUGIN_DIR]
+  const readable = [tofu, join(workFolder, 'secrets'), ...named, ...SKYCLUST_TOFU_READABLE.split(delimiter)]
+  return openSandbox({
+    folder: join(workFolder, 'sandbox'),
+    readable: readable.filter((path): path is string => path !== undefined && path !== ''),
+    writable: [join(workFolder, 'config'), join(workFolder, 'plan'), HOME, TMPDIR],
+    temporary: TMPDIR,
+  })
+}
+
 const link = controllerLink({ url, token, patienceMs })
 try {
   await mkdir(workFolder, { recursive: true, mode: 0o700 })
   const markFile = process.env.SKYCLUST_RUN_MARK
   if (markFile) await writeFile(markFile, JSON.stringify(await markOf(process.pid)), { mode: 0o600 })
+  const environment = await tofuEnvironment({ url, workFolder, environment: process.env })
+  const tofu = await placeOf(process.env.SKYCLUST_TOFU ?? 'tofu')
   const result = await runPhase({
     link,
     runnerId: randomUUID(),
     workFolder,
-    tofu: process.env.SKYCLUST_TOFU ?? 'tofu',
-    environment: await tofuEnvironment({ url, token, workFolder, environment: process.env }),
+    tofu,
+    sandbox: process.env.SKYCLUST_TOFU_SANDBOX === 'on' ? await sandboxFor(tofu, environment) : undefined,
+    pluginCache: environment.TF_PLUGIN_CACHE_DIR,
+    environment,
     beatEveryMs,
     onProgram: (pid) => noteProgram(pid),
     now: () => new Date(),

@@ -5,7 +5,7 @@
  * applied has the digest that was asked for; nothing that is printed or reported holds a secret of the bundle.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import {
   type Bundle,
   bundle as bundleSchema,
@@ -25,6 +25,7 @@ import { outputPump } from './output-pump.ts'
 import { summarisePlan } from './plan-summary.ts'
 import { redactor } from './redact.ts'
 import { RunFailure } from './run-failure.ts'
+import { noSandbox, type Sandbox } from './sandbox.ts'
 import { stateDumpCatcher } from './state-dump.ts'
 import { pack, takeOverBackend, unpack, within, writeFiles } from './workspace-folder.ts'
 
@@ -36,6 +37,10 @@ export interface PhaseWorld {
   readonly workFolder: string
   /** The tofu program. */
   readonly tofu: string
+  /** In which tofu runs, if the executor gives none of its own. */
+  readonly sandbox: Sandbox | undefined
+  /** Where `init` keeps providers for other runs; nothing else may write there. */
+  readonly pluginCache: string | undefined
   /** What every program gets: PATH, the plugin cache, the CLI configuration, where the state is. */
   readonly environment: Readonly<Record<string, string>>
   readonly beatEveryMs: number
@@ -115,9 +120,13 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
   const { link, workFolder } = world
   const root = join(workFolder, 'config')
   const secretsFolder = join(workFolder, 'secrets')
-  const planFile = join(workFolder, 'plan.tfplan')
+  const planFile = join(workFolder, 'plan', 'plan.tfplan')
   const dumps = { stdout: stateDumpCatcher(), stderr: stateDumpCatcher() }
-  const environment: Record<string, string> = { ...world.environment, ...bundle.environment }
+  const environment: Record<string, string> = {
+    ...world.environment,
+    TF_HTTP_PASSWORD: bundle.stateToken,
+    ...bundle.environment,
+  }
   let folder = root
 
   async function tofu(args: readonly string[], options: { readonly silent?: boolean } = {}) {
@@ -146,6 +155,8 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
       stop,
       firstGraceMs: bundle.firstGraceMs,
       secondGraceMs: bundle.secondGraceMs,
+      sandbox: world.sandbox,
+      writable: args[0] === 'init' && world.pluginCache !== undefined ? [world.pluginCache] : [],
     })
     for (const stream of ['stdout', 'stderr'] as const) if (!isData(stream)) take(stream, dumps[stream].end())
     return { ...end, output, data }
@@ -156,19 +167,23 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
     const { code, stopped, output, data } = await tofu(args, options)
     if (code === 0) return data
     if (stop.aborted) throw new Error(stoppedWords(bundle, stop.reason as StopReason, stopped))
+    const consequence = bundle.phase === 'apply' ? mayExist : 'Nothing was changed.'
     if (code === undefined) {
-      const words = bundle.phase === 'apply' ? mayExist : 'Nothing was changed.'
-      throw new RunFailure('RunnerFailed', `tofu was killed from outside, perhaps for its memory. ${words}`)
+      throw new RunFailure('RunnerFailed', `tofu was killed from outside, perhaps for its memory. ${consequence}`)
+    }
+    if (ranOutOfMemory.test(output)) {
+      throw new RunFailure('RunnerFailed', `tofu needed more than the 2 GiB of memory that it may have. ${consequence}`)
     }
     if (code === notFound) {
       const remedy = 'SKYCLUST_TOFU of the controller, or of the image of the runner, must name one'
       throw new RunFailure('RunnerFailed', `there is no program ${world.tofu}: ${remedy}`)
     }
+    if (code === noSandbox) throw new RunFailure('RunnerFailed', `the sandbox could not be made: ${output.trim()}`)
     throw new RunFailure('TofuFailed', diagnosticsOf(output))
   }
 
   async function prepare(): Promise<string | undefined> {
-    for (const path of [root, secretsFolder, environment.HOME, environment.TMPDIR]) {
+    for (const path of [root, secretsFolder, dirname(planFile), environment.HOME, environment.TMPDIR]) {
       if (path !== undefined) await mkdir(path, { recursive: true, mode: 0o700 })
     }
     for (const [name, { variable, content }] of Object.entries(bundle.secretFiles)) {
@@ -257,6 +272,9 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
     },
   }
 }
+
+/** Go's last words. */
+const ranOutOfMemory = /^fatal error: .*(out of memory|cannot allocate memory)/m
 
 /** What a shell says of a program that is not there. */
 const notFound = 127

@@ -23,11 +23,10 @@ const operators = /^AWS_ENDPOINT_URL(_[A-Z0-9_]+)?$/
 
 export async function tofuEnvironment(options: {
   readonly url: string
-  readonly token: string
   readonly workFolder: string
   readonly environment: Readonly<Record<string, string | undefined>>
 }): Promise<Record<string, string>> {
-  const { url, token, workFolder, environment } = options
+  const { url, workFolder, environment } = options
   const own = Object.entries(environment).filter(([name]) => passedOn.includes(name) || operators.test(name))
   const state = `${url}/state`
   const cache = environment.SKYCLUST_TOFU_PLUGIN_CACHE
@@ -45,8 +44,7 @@ export async function tofuEnvironment(options: {
     TF_HTTP_ADDRESS: state,
     TF_HTTP_LOCK_ADDRESS: state,
     TF_HTTP_UNLOCK_ADDRESS: state,
-    TF_HTTP_USERNAME: 'run',
-    TF_HTTP_PASSWORD: token,
+    TF_HTTP_USERNAME: 'run', // the password comes with the bundle
     // An apiserver that is away for a minute in the middle of an apply is waited for: 1 + 2 + 4 + 8 + 15 × 8 s.
     TF_HTTP_RETRY_MAX: '12',
     TF_HTTP_RETRY_WAIT_MIN: '1',

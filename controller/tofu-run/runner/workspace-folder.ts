@@ -75,16 +75,20 @@ export async function pack(root: string, folder: string): Promise<WorkspaceArchi
   return { folder, entries }
 }
 
-export async function unpack(root: string, archive: WorkspaceArchive): Promise<void> {
-  for (const entry of archive.entries) {
+/** Files before links: whatever the archive says, none is written through a link that leads out. */
+export async function unpack(root: string, { entries }: WorkspaceArchive): Promise<void> {
+  for (const entry of entries) {
+    if (entry.kind !== 'file') continue
     const target = within(root, entry.path)
     await mkdir(dirname(target), { recursive: true })
-    if (entry.kind === 'link') {
-      await symlink(entry.target, target)
-      continue
-    }
     await writeFile(target, Buffer.from(entry.base64, 'base64'))
     if (entry.executable) await chmod(target, 0o755)
+  }
+  for (const entry of entries) {
+    if (entry.kind !== 'link') continue
+    const target = within(root, entry.path)
+    await mkdir(dirname(target), { recursive: true })
+    await symlink(entry.target, target)
   }
 }
 

@@ -6,13 +6,13 @@ import { createHash } from 'node:crypto'
 import type { TofuRun } from '../../../crds/tofu-run.ts'
 import type { ObjectKey } from '../../../kube/resource.ts'
 import type { OutputStore } from '../output-store.ts'
-import { type PhaseResult, phaseResult, type StopReason } from '../protocol.ts'
+import { type Bundle, type PhaseResult, phaseResult, type StopReason } from '../protocol.ts'
 import { isFinished } from '../run-facts.ts'
 import { InvalidInput, type RunInputs } from '../run-inputs.ts'
 import type { Keyring } from '../state/keyring.ts'
 import type { PlanStore } from '../state/plan-store.ts'
 import type { ResultStore } from '../state/result-store.ts'
-import { isRunToken } from '../state/run-token.ts'
+import { type Bearer, bearerOf, runToken } from '../state/run-token.ts'
 import { fenced, type LockInfo, newest, parseLockInfo, type Refused, type RunPhase } from '../state/stack-head.ts'
 import type { Stack, StateStore } from '../state/state-store.ts'
 
@@ -49,6 +49,8 @@ export interface Visitor {
   readonly run: TofuRun
   readonly stack: Stack
   readonly phase: RunPhase
+  readonly bearer: Bearer
+  readonly token: string
 }
 
 export type RunDesk = ReturnType<typeof runDesk>
@@ -73,10 +75,11 @@ export function runDesk(options: DeskOptions) {
   return {
     /** `undefined`: a bad token, or a run that is gone. Both look the same from outside. */
     async admit({ key, uid, phase, token }: Caller): Promise<Visitor | undefined> {
-      if (!isRunToken(await keyring.tokenKey(), { uid, phase }, token)) return undefined
+      const bearer = bearerOf(await keyring.tokenKey(), { uid, phase }, token)
+      if (bearer === undefined) return undefined
       const run = await findRun(key)
       if (run === undefined || run.metadata.uid !== uid) return undefined
-      return { run, stack: await stackOf(run), phase }
+      return { run, stack: await stackOf(run), phase, bearer, token }
     },
 
     async begin(visitor: Visitor, runner: string): Promise<Answer> {
@@ -92,7 +95,10 @@ export function runDesk(options: DeskOptions) {
     bundle: (visitor: Visitor) =>
       whileHolding(visitor, async () => {
         try {
-          return json(await inputs.bundle(visitor.run, visitor.phase))
+          const { run, phase, token } = visitor
+          const given = await inputs.bundle(run, phase)
+          const stateToken = runToken(await keyring.tokenKey(), { uid: run.metadata.uid, phase }, 'tofu')
+          return json({ ...given, stateToken, secrets: [...given.secrets, stateToken, token] } satisfies Bundle)
         } catch (error) {
           if (!(error instanceof InvalidInput)) throw error
           return { status: 422, body: error.message }

@@ -51,6 +51,9 @@ async function answer(desk: RunDesk, request: IncomingMessage): Promise<Answer> 
   if (route === undefined) return { status: 404, body: 'there is nothing here' }
   const visitor = await desk.admit(route.caller)
   if (visitor === undefined) return { status: 401, body: 'no token, or one of a run that is over' }
+  if (visitor.bearer === 'tofu' && route.what !== 'state') {
+    return { status: 403, body: 'the token of tofu opens the state, and nothing else' }
+  }
   return handle(desk, visitor, `${request.method} ${route.what}`, { request, url })
 }
 
