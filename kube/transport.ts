@@ -4,8 +4,8 @@
  *
  * Guarantees:
  * - what is thrown is a `KubeError`, or the caller's own abort reason;
- * - a write is sent again only when the server surely did not take it: 429, or once after 401, with credentials
- *   that were read anew. A read is also sent again after a connection that broke and after a 5xx that names a
+ * - a write is sent again only when the server surely did not take it: 429, 403 while it is not ready, or once after
+ *   401, with credentials that were read anew. A read is also sent again after a connection that broke and after a 5xx that names a
  *   `Retry-After`. Both at most {@link MAX_RETRIES} times;
  * - `guard` runs right before each write is handed to the connection, after every wait;
  * - when client certificates rotate, new requests use new connections, and the old ones end when idle;
@@ -17,7 +17,8 @@ import type { Cluster, Credentials } from './cluster.ts'
 import { connections } from './connections.ts'
 import { withDeadline, withSilenceBound } from './deadlines.ts'
 import { flowControl } from './flow-control.ts'
-import { errorFromAnswer, isKubeError, isUnauthorized, KubeError } from './kube-error.ts'
+import { errorFromAnswer, isForbidden, isKubeError, isUnauthorized, KubeError } from './kube-error.ts'
+import { isPremature, weighed } from './premature-refusal.ts'
 
 export interface TransportOptions {
   readonly cluster: Cluster
@@ -152,13 +153,23 @@ export function transport(options: TransportOptions): Transport {
     throw errorFromAnswer(response.statusCode, body, oneHeader(response.headers['retry-after']), describe(request))
   }
 
+  async function raw(request: TransportRequest): Promise<RawAnswer> {
+    return attempt(request, async ({ statusCode, headers, body }) => {
+      if (statusCode === 401) cluster.refused()
+      return { status: statusCode, headers, body: await body.text() }
+    })
+  }
+
   return {
+    raw,
+
     async text(request) {
       let wasRefused = false
       for (let retries = 0; ; retries++) {
         try {
           return await attempt(request, (response) => readOk(request, response))
-        } catch (error) {
+        } catch (thrown) {
+          const error = isForbidden(thrown) ? await weighed(thrown, { raw }, request.signal) : thrown
           if (isUnauthorized(error) && !wasRefused) {
             wasRefused = true
             continue
@@ -168,13 +179,6 @@ export function transport(options: TransportOptions): Transport {
           await sleep(clock, waitMs, request.signal)
         }
       }
-    },
-
-    async raw(request) {
-      return attempt(request, async ({ statusCode, headers, body }) => {
-        if (statusCode === 401) cluster.refused()
-        return { status: statusCode, headers, body: await body.text() }
-      })
     },
 
     async *stream(request) {
@@ -214,7 +218,7 @@ function retryDelayMs(
   random: () => number,
 ): number | undefined {
   if (!isKubeError(error)) return undefined
-  const safe = error.status === 429 || (request.method === 'GET' && isPassing(error))
+  const safe = error.status === 429 || isPremature(error) || (request.method === 'GET' && isPassing(error))
   if (!safe) return undefined
   const asked = error.retryAfterMs ?? FIRST_RETRY_MS * 2 ** retries
   return Math.min(asked, MAX_RETRY_WAIT_MS) * (1 + random() / 4)

@@ -5,10 +5,12 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { vmKind } from '../../crds/vm.ts'
 import { type ConfigMap, configMapType, leaseType } from '../../kube/builtin-types.ts'
+import { type Clock, systemClock } from '../../kube/clock.ts'
 import { ensureFinalizer, removeFinalizer } from '../../kube/finalizers.ts'
 import {
   isAlreadyExists,
   isConflict,
+  isForbidden,
   isInvalid,
   isNotFound,
   isUnavailable,
@@ -25,7 +27,13 @@ beforeAll(async () => {
   cluster = await sharedCluster()
 })
 
+const isReadyz = ({ path }: ProxiedRequest) => path === '/readyz'
 const isWrite = ({ method }: ProxiedRequest) => method !== 'GET'
+/** Waits between retries are over at once; deadlines are as long as ever. */
+const withoutWaits: Clock = {
+  ...systemClock,
+  after: (delayMs, task) => systemClock.after(delayMs < 5_000 ? 0 : delayMs, task),
+}
 const thrownBy = (promise: Promise<unknown>) =>
   promise.then(
     () => {
@@ -85,6 +93,45 @@ describe('a write', () => {
 
     expect(throttling.hits).toBe(1)
     expect(made.metadata.name).toBe('one')
+  })
+
+  it('that a server refuses before it has read the roles is sent again once it is ready', async () => {
+    await using bench = await workbench(cluster)
+    const { client, namespace, proxy } = bench
+    const refusals = proxy.inject(isWrite, { answer: 403 }, { times: 2 })
+    for (const answer of [403, 500]) proxy.inject(isReadyz, { answer }, { times: 1 })
+
+    const made = await client.create(configMapType, { metadata: { namespace, name: 'one' } })
+
+    expect(refusals.hits).toBe(2)
+    expect(made.metadata.name).toBe('one')
+  })
+
+  it.each([
+    ['not ready is told as an outage, after the retries', 500, 503],
+    ['silent about its health is told as a refusal, after the retries', 403, 403],
+  ])('refused by a server that stays %s', async (_, readyz, status) => {
+    await using bench = await workbench(cluster)
+    const client = bench.connect({ clock: withoutWaits })
+    bench.proxy.inject(isWrite, { answer: 403 })
+    bench.proxy.inject(isReadyz, { answer: readyz })
+
+    const draft = { metadata: { namespace: bench.namespace, name: 'one' } }
+    const error = await thrownBy(client.create(configMapType, draft))
+
+    expect(error.status).toBe(status)
+    expect(bench.proxy.requests.filter(isWrite)).toHaveLength(6)
+  })
+
+  it('refused by a server that is ready is refused at once', async () => {
+    await using bench = await workbench(cluster)
+    const { client, namespace, proxy } = bench
+    proxy.inject(isWrite, { answer: 403 })
+
+    const error = await thrownBy(client.create(configMapType, { metadata: { namespace, name: 'one' } }))
+
+    expect(isForbidden(error)).toBe(true)
+    expect(proxy.requests.filter(isWrite)).toHaveLength(1)
   })
 
   it('that nobody may send any more is not sent after its wait', async () => {
