@@ -13,7 +13,8 @@ import type { Person } from '../contract/rest.ts'
 import { gather } from './facade/crowd.ts'
 import { usageOf } from './facade/programs.ts'
 import { report } from './report.ts'
-import { inParallel } from './vm-scale/load.ts'
+import { inParallel } from './seed/in-parallel.ts'
+import { copyRecord } from './seed/records.ts'
 
 const share = Number(process.env.FACADE_LIVE ?? '1')
 const WORKSPACES = Math.ceil(1_000 / share)
@@ -35,7 +36,7 @@ const empty = await usageOf(metricsUrl)
 console.log(`${WORKSPACES} workspaces, ${WORKSPACES * VMS_EACH} VMs …`)
 const people = await register(installation)
 const workspaces = await furnish(people)
-await settled(people[0] as Person, workspaces[0]?.id ?? '')
+await settled()
 const furnished = await usageOf(metricsUrl)
 
 console.log(`${LISTENERS} listeners …`)
@@ -122,56 +123,77 @@ async function register({ newcomer }: Installation): Promise<Person[]> {
 
 interface Furnished {
   readonly id: string
-  readonly namespace: string
   readonly owner: Person
 }
 
 /** By hand: there is no controller here, which would only get in the way. */
 async function furnish(owners: readonly Person[]): Promise<Furnished[]> {
   const users = JSON.parse(await cluster.kubectl('get', 'users.skyclust.io', '-o', 'json')).items
-  const nameOf = new Map(
+  const nameOf = new Map<string, string>(
     users.map((user: { metadata: { uid: string; name: string } }) => [user.metadata.uid, user.metadata.name]),
   )
-  const made: Furnished[] = []
-  await inParallel(WORKSPACES, async (index) => {
-    const namespace = `live-${index}`
-    const owner = owners[index % owners.length] as Person
-    await client.create(namespaceType, { metadata: { name: namespace } })
-    const spec = { owner: String(nameOf.get(owner.id)) }
-    const { metadata } = await client.create(workspaceKind, { metadata: { name: namespace }, spec })
-    const status = { status: { namespace } }
-    await client.patch(workspaceKind, { name: namespace }, status, { kind: 'merge', subresource: 'status' })
-    made.push({ id: metadata.uid, namespace, owner })
+  const ownerOf = (index: number) => owners[index % owners.length] as Person
+  const ownerName = (index: number) => nameOf.get(ownerOf(index).id) ?? ''
+
+  // One more than is asked for, which the others are copies of.
+  await inParallel(WORKSPACES + 1, async (index) => {
+    await client.create(namespaceType, { metadata: { name: namespaceOf(index) } })
   })
-  await inParallel(WORKSPACES * VMS_EACH, async (index) => {
-    const namespace = `live-${index % WORKSPACES}`
-    await client.create(vmKind, {
-      metadata: { namespace, name: `vm-${Math.floor(index / WORKSPACES)}` },
-      spec: {
-        provider: 'sim',
-        credentialRef: { name: 'sim' },
-        region: 'sim-1',
-        instanceType: 't3.micro',
-        image: 'ami-0abcdef1234567890',
-      },
-    })
+  const model = { namespace: namespaceOf(WORKSPACES), name: vmName(0) }
+  const workspace = await client.create(workspaceKind, {
+    metadata: { name: model.namespace },
+    spec: { owner: ownerName(0) },
   })
-  return made
+  const vm = await client.create(vmKind, {
+    metadata: model,
+    spec: {
+      provider: 'sim',
+      credentialRef: { name: 'sim' },
+      region: 'sim-1',
+      instanceType: 't3.micro',
+      image: 'ami-0abcdef1234567890',
+    },
+  })
+  const uids = await copyRecord(cluster, workspaceKind, {
+    model: workspace,
+    count: WORKSPACES,
+    differenceOf: (index) => {
+      const name = namespaceOf(index)
+      return { metadata: { name }, spec: { owner: ownerName(index) }, status: { namespace: name } }
+    },
+  })
+  await copyRecord(cluster, vmKind, {
+    model: vm,
+    count: WORKSPACES * VMS_EACH,
+    differenceOf: (index) => ({
+      metadata: { namespace: namespaceOf(index % WORKSPACES), name: vmName(Math.floor(index / WORKSPACES)) },
+    }),
+  })
+  return uids.map((id, index) => ({ id, owner: ownerOf(index) }))
+}
+
+function namespaceOf(index: number): string {
+  return `live-${index}`
+}
+
+function vmName(index: number): string {
+  return `vm-${index}`
 }
 
 /** Until the facade has heard of the last of them. */
-async function settled(owner: Person, workspace: string): Promise<void> {
+async function settled(): Promise<void> {
+  const admin = await installation.admin()
   for (;;) {
-    const { headers } = await owner.get(`/api/v1/vms?workspace_id=${workspace}&limit=1`)
-    if (Number(headers.get('x-total-count')) === VMS_EACH) return
+    const { headers } = await admin.get('/api/v1/vms?limit=1')
+    if (Number(headers.get('x-total-count')) === WORKSPACES * VMS_EACH) return
     await sleep(100)
   }
 }
 
 async function change(number: number): Promise<void> {
-  const namespace = `live-${number % WORKSPACES}`
+  const namespace = namespaceOf(number % WORKSPACES)
   const address = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`
-  const name = `vm-${Math.floor(number / WORKSPACES) % VMS_EACH}`
+  const name = vmName(Math.floor(number / WORKSPACES) % VMS_EACH)
   const status = { status: { state: 'running', privateIP: address } }
   const sent = performance.now()
   sentAt.set(address, sent)

@@ -13,11 +13,11 @@ import { type Cache, cache } from '../../kube/cache.ts'
 import { getCondition } from '../../kube/conditions.ts'
 import { keyOf, keyString } from '../../kube/resource.ts'
 import { type Figure, report } from './report.ts'
+import { inParallel } from './seed/in-parallel.ts'
 import { benchCloud, type CloudCalls } from './vm-scale/clouds.ts'
 import {
   bareWrites,
   createVms,
-  inParallel,
   makeCredentials,
   makeNamespaces,
   VMS_PER_CREDENTIAL,

@@ -7,11 +7,10 @@ import { type VM, vmKind } from '../../../crds/vm.ts'
 import { namespaceType, secretType } from '../../../kube/builtin-types.ts'
 import type { KubeClient } from '../../../kube/client.ts'
 import { type Draft, keyOf } from '../../../kube/resource.ts'
+import { inParallel } from '../seed/in-parallel.ts'
 
 /** Each namespace has a Credential of its own, and calls of two Credentials are never gathered into one. */
 export const VMS_PER_CREDENTIAL = 1_000
-/** Requests on their way at a time: more do not make a two-core apiserver faster. */
-const AT_A_TIME = 32
 
 /** The writes that the contract allows the controller for one VM on its way to Ready, and the create. */
 export const WRITES_PER_VM = 5
@@ -105,12 +104,4 @@ function* statuses(index: number) {
   yield { observedGeneration: 1, conditions: [condition('Ready', 'False'), condition('Synced', 'False')] }
   yield { instanceID: `i-${index.toString(16).padStart(17, '0')}`, state: 'pending', zone: 'sim-1a' }
   yield { state: 'running', publicIP: '203.0.113.7', privateIP: '10.0.0.7', conditions: [condition('Ready', 'True')] }
-}
-
-export async function inParallel(count: number, task: (index: number) => Promise<void>): Promise<void> {
-  let next = 0
-  const worker = async () => {
-    for (let index = next++; index < count; index = next++) await task(index)
-  }
-  await Promise.all(Array.from({ length: Math.min(AT_A_TIME, count) }, worker))
 }
