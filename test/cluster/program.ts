@@ -1,13 +1,14 @@
 /**
  * Runs one of our own programs as a process of its own, as the chart and `make dev` do, with its log lines in hand.
  *
- * Guarantees: gets the environment it is given and nothing of the test's own but PATH and HOME; gone with the test process
+ * Guarantees: gets the environment it is given and nothing of the test's own but PATH, HOME and Node's compile cache; gone with the test process
  * however that ends. `await using program = startProgram(…)` ends it with the test.
  */
 
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describeExit, type Exit, startGuarded } from '../../tools/guarded-process.ts'
+import { ownProgram } from '../../tools/own-program.ts'
 
 export interface ProgramOptions {
   /** From the root of the checkout: `controller/main.ts`. */
@@ -40,10 +41,7 @@ const LAST_LINES = 30
 
 export function startProgram({ main, env = {}, args = [] }: ProgramOptions): Program {
   const child = startGuarded({
-    command: process.execPath,
-    args: [join(ROOT, main), ...args],
-    cwd: ROOT,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    ...ownProgram({ root: ROOT, main, args, env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env } }),
   })
   const lines: string[] = []
   const records: LogRecord[] = []

@@ -4,8 +4,8 @@
  * What the person's own environment says (an endpoint, a log level, an OIDC provider) goes through to the controller and the facade; what
  * `make dev` decides itself (the cluster, ports, the sim cloud) does not bend.
  */
-import { join } from 'node:path'
 import { request } from 'undici'
+import { ownProgram } from '../own-program.ts'
 import { type Service, service } from '../service.ts'
 import type { Administrator } from './state.ts'
 
@@ -91,7 +91,7 @@ function decided({ namespace, ports }: ProcessesOptions): Record<string, string>
 }
 
 function node(root: string, main: string, env: NodeJS.ProcessEnv) {
-  return () => ({ command: process.execPath, args: [join(root, main)], cwd: root, env })
+  return () => ownProgram({ root, main, env })
 }
 
 function answers(url: string) {
