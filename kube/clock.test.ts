@@ -24,4 +24,15 @@ describe('sleep', () => {
     cancel()
     expect(woke).toBe(false)
   })
+
+  it('of a time that has passed is over at once, without a warning on stderr', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error) => warnings.push(warning)
+    process.on('warning', note)
+    await sleep(systemClock, -0.1)
+    await sleep(systemClock, 1) // a warning is told on the next tick
+    process.off('warning', note)
+
+    expect(warnings).toEqual([])
+  })
 })

@@ -5,7 +5,7 @@
 export interface Clock {
   /** Milliseconds from any origin; never goes back. */
   now(): number
-  /** Runs `task` once after `delayMs`; the returned function calls it off. */
+  /** Runs `task` once after `delayMs`, as soon as possible where that has passed; the returned function calls it off. */
   after(delayMs: number, task: () => void): () => void
 }
 
@@ -15,7 +15,7 @@ const MAX_DELAY_MS = 2 ** 31 - 1
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(delayMs, task) {
-    const timer = setTimeout(task, Math.min(delayMs, MAX_DELAY_MS))
+    const timer = setTimeout(task, Math.min(Math.max(delayMs, 0), MAX_DELAY_MS)) // Node warns of a time that has passed
     return () => clearTimeout(timer)
   },
 }

@@ -124,7 +124,7 @@ export function leaderElection(options: LeaderElectionOptions): LeaderElection {
   async function within<R>(timeoutMs: number, task: (attempt: AbortSignal) => Promise<R>): Promise<R> {
     const attempt = new AbortController()
     const cancel = clock.after(timeoutMs, () =>
-      attempt.abort(new Error(`the Lease did not answer within ${timeoutMs} ms`)),
+      attempt.abort(new Error(`the Lease did not answer within ${Math.round(timeoutMs)} ms`)),
     )
     try {
       return await task(attempt.signal)
