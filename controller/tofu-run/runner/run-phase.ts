@@ -17,15 +17,16 @@ import {
 } from '../protocol.ts'
 import { digestOf } from '../state/blob-store.ts'
 import { type ControllerLink, LinkRefused } from './controller-link.ts'
-import { bounded, diagnosticsOf } from './diagnostics.ts'
+import { bounded } from './diagnostics.ts'
 import { erroredState } from './errored-state.ts'
 import { checkOut } from './git-source.ts'
 import { type ChildEnd, runChild } from './guarded-child.ts'
 import { outputPump } from './output-pump.ts'
+import { failureOf, stoppedWords } from './phase-words.ts'
 import { summarisePlan } from './plan-summary.ts'
 import { redactor } from './redact.ts'
 import { RunFailure } from './run-failure.ts'
-import { noSandbox, type Sandbox } from './sandbox.ts'
+import type { Sandbox } from './sandbox.ts'
 import { stateDumpCatcher } from './state-dump.ts'
 import { pack, takeOverBackend, unpack, within, writeFiles } from './workspace-folder.ts'
 
@@ -167,19 +168,7 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
     const { code, stopped, output, data } = await tofu(args, options)
     if (code === 0) return data
     if (stop.aborted) throw new Error(stoppedWords(bundle, stop.reason as StopReason, stopped))
-    const consequence = bundle.phase === 'apply' ? mayExist : 'Nothing was changed.'
-    if (code === undefined) {
-      throw new RunFailure('RunnerFailed', `tofu was killed from outside, perhaps for its memory. ${consequence}`)
-    }
-    if (ranOutOfMemory.test(output)) {
-      throw new RunFailure('RunnerFailed', `tofu needed more than the 2 GiB of memory that it may have. ${consequence}`)
-    }
-    if (code === notFound) {
-      const remedy = 'SKYCLUST_TOFU of the controller, or of the image of the runner, must name one'
-      throw new RunFailure('RunnerFailed', `there is no program ${world.tofu}: ${remedy}`)
-    }
-    if (code === noSandbox) throw new RunFailure('RunnerFailed', `the sandbox could not be made: ${output.trim()}`)
-    throw new RunFailure('TofuFailed', diagnosticsOf(output))
+    throw failureOf({ phase: bundle.phase, tofu: world.tofu, code, output })
   }
 
   async function prepare(): Promise<string | undefined> {
@@ -192,6 +181,8 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
     }
     return fetchSource()
   }
+
+  const init = () => mustSucceed(['init', '-input=false', '-no-color'])
 
   /** Gives the commit of a git source. */
   async function fetchSource(): Promise<string | undefined> {
@@ -229,14 +220,22 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
   async function plan(commit: string | undefined): Promise<PlanSummary> {
     const destroy = bundle.destroy ? ['-destroy'] : []
     await mustSucceed(['plan', '-input=false', '-no-color', ...destroy, `-out=${planFile}`])
-    const summary = summarisePlan(await mustSucceed(['show', '-json', planFile], { silent: true }))
     const file = await readFile(planFile)
     const source = bundle.source.kind === 'git' ? bundle.source.git.path : ''
-    await link.send('PUT', 'workspace', JSON.stringify(await pack(root, source)))
-    await link.send('PUT', 'changes', redactAll(summary.document))
-    await link.send('PUT', 'plan', file)
-    const { document: _document, ...counts } = summary
-    return { digest: digestOf(file), ...counts, ...(commit === undefined ? {} : { commit }) }
+    const workspace = JSON.stringify(await pack(root, source))
+    const [summary] = await allSettled([
+      showPlan(),
+      link.send('PUT', 'workspace', workspace),
+      link.send('PUT', 'plan', file),
+    ])
+    return { digest: digestOf(file), ...summary, ...(commit === undefined ? {} : { commit }) }
+  }
+
+  /** Sends what the plan does to each resource, and gives the short of it. */
+  async function showPlan() {
+    const { document, ...counts } = summarisePlan(await mustSucceed(['show', '-json', planFile], { silent: true }))
+    await link.send('PUT', 'changes', redactAll(document))
+    return counts
   }
 
   function redactAll(text: string): string {
@@ -245,7 +244,7 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
   }
 
   async function apply(): Promise<void> {
-    const file = await link.get('plan')
+    const [file] = await allSettled([link.get('plan'), init()])
     if (digestOf(file) !== bundle.planDigest) {
       throw new RunFailure('PlanDamaged', 'the stored plan is not the one that was shown; nothing was applied')
     }
@@ -256,10 +255,12 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
   return {
     async run(): Promise<Outcome> {
       const commit = await prepare()
-      await mustSucceed(['init', '-input=false', '-no-color'])
-      if (bundle.phase === 'plan') return { outcome: 'succeeded', reason: '', error: '', plan: await plan(commit) }
-      await apply()
-      return { outcome: 'succeeded', reason: '', error: '' }
+      if (bundle.phase === 'apply') {
+        await apply()
+        return { outcome: 'succeeded', reason: '', error: '' }
+      }
+      await init()
+      return { outcome: 'succeeded', reason: '', error: '', plan: await plan(commit) }
     },
 
     /** What tofu wrote to `errored.tfstate`, or printed because not even that was possible. */
@@ -273,24 +274,9 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
   }
 }
 
-/** Go's last words. */
-const ranOutOfMemory = /^fatal error: .*(out of memory|cannot allocate memory)/m
-
-/** What a shell says of a program that is not there. */
-const notFound = 127
-
-const mayExist =
-  'Resources may exist that the state does not know: look at the output and the cloud before the next run.'
-
-/** What a person must know who stopped a run. */
-function stoppedWords(bundle: Bundle, reason: StopReason, stopped: ChildEnd['stopped']): string {
-  const why = {
-    cancelled: 'Cancelled',
-    timedOut: `Stopped after the timeout of ${Math.round(bundle.timeoutMs / 1000)} s`,
-    interrupted: 'Stopped because the runner had to end',
-  }[reason]
-  if (bundle.phase === 'plan') return `${why} while planning; nothing was changed.`
-  if (stopped < 2)
-    return `${why} while applying. tofu finished what was under way and saved the state; the rest was not applied.`
-  return `${why} while applying, and tofu had to be ${stopped === 2 ? 'interrupted twice' : 'killed'}. ${mayExist}`
+/** As `Promise.all`, but nothing of it is under way any more when one has failed. */
+async function allSettled<T extends readonly Promise<unknown>[]>(work: readonly [...T]): Promise<AllOf<T>> {
+  await Promise.allSettled(work)
+  return Promise.all(work) as Promise<AllOf<T>>
 }
+type AllOf<T extends readonly Promise<unknown>[]> = { -readonly [K in keyof T]: Awaited<T[K]> }

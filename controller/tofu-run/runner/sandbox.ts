@@ -91,8 +91,19 @@ export async function openSandbox({ folder, readable, writable, temporary }: San
   for (const [name, target] of Object.entries(deviceLinks)) await symlink(target, join(root, 'dev', name))
   for (const name of resolution) await copyFile(join('/etc', name), join(root, 'etc', name)).catch(() => undefined)
 
-  /** One line of fstab(5): what is at `path` outside, at the same path inside. */
+  /** Lines of fstab(5), each made once. */
+  const lines = new Map<string, string>()
+
+  /** What is at `path` outside, at the same path inside. */
   async function bound(path: string, options: string): Promise<string> {
+    const known = lines.get(`${options} ${path}`)
+    if (known !== undefined) return known
+    const line = await newLine(path, options)
+    lines.set(`${options} ${path}`, line)
+    return line
+  }
+
+  async function newLine(path: string, options: string): Promise<string> {
     const found = await stat(path).catch(() => undefined)
     if (found === undefined) return ''
     // What is below /tmp outside finds its place in what is /tmp inside.
@@ -107,11 +118,11 @@ export async function openSandbox({ folder, readable, writable, temporary }: San
       const paths = new Map<string, string>()
       for (const path of [...systemFolders, ...trust, ...readable]) paths.set(path, 'rbind,ro,nosuid,nodev')
       for (const path of [...devices, ...writable, ...more]) paths.set(path, 'bind')
-      const lines = [mountLine(root, root, 'bind,ro,nosuid,nodev'), mountLine(temporary, join(root, 'tmp'), 'bind')]
-      for (const [path, options] of paths) lines.push(await bound(path, options))
-      lines.push(`proc ${escaped(join(root, 'proc'))} proc nosuid,nodev,noexec 0 0\n`)
+      const mounts = [mountLine(root, root, 'bind,ro,nosuid,nodev'), mountLine(temporary, join(root, 'tmp'), 'bind')]
+      for (const [path, options] of paths) mounts.push(await bound(path, options))
+      mounts.push(`proc ${escaped(join(root, 'proc'))} proc nosuid,nodev,noexec 0 0\n`)
       const table = join(folder, 'fstab')
-      await writeFile(table, lines.join(''))
+      await writeFile(table, mounts.join(''))
       return ['unshare', ...namespaces, '--', '/bin/sh', '-c', setUp, 'sh', table, root, cwd, program, ...args]
     },
   }
