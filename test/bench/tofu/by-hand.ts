@@ -8,13 +8,12 @@ const run = promisify(execFile)
 
 export const twenty = 'resource "terraform_data" "twenty" {\n  count = 20\n  input = count.index\n}\n'
 
-/** Writes a line to the journal when its apply begins, and one when it ends a little later. */
-export function everyReplaced(journal: string, { name, stack }: { name: string; stack: string }): string {
-  const command = `echo "+ ${stack}" >> ${journal}; sleep 0.2; echo "- ${stack}" >> ${journal}`
+/** Prints when its apply begins, and when it ends a little later: nanoseconds since 1970. */
+export function everyReplaced(name: string): string {
   return `resource "terraform_data" "one" {
   triggers_replace = ["${name}"]
   provisioner "local-exec" {
-    command = ${JSON.stringify(command)}
+    command = "echo began $(date +%s%N); sleep 0.2; echo ended $(date +%s%N)"
   }
 }
 `
@@ -31,24 +30,29 @@ export async function bareRun(tofu: string, below: string, main: string): Promis
   await rm(cwd, { recursive: true })
 }
 
-/** What a journal tells: applies of one stack that overlapped, the most that worked at once, and how many there were. */
-export function overlaps(journal: string): { overlapping: number; mostAtOnce: number; applied: number } {
-  const under = new Map<string, number>()
-  let overlapping = 0
-  let atOnce = 0
-  let mostAtOnce = 0
-  let applied = 0
-  for (const line of journal.split('\n').filter((one) => one !== '')) {
-    const [sign, stack = ''] = line.split(' ')
-    const change = sign === '+' ? 1 : -1
-    const now = (under.get(stack) ?? 0) + change
-    under.set(stack, now)
-    atOnce += change
-    if (now > 1) overlapping += 1
-    if (change === 1) applied += 1
-    mostAtOnce = Math.max(mostAtOnce, atOnce)
-  }
-  return { overlapping, mostAtOnce, applied }
+/** When an apply was under way, as {@link everyReplaced} printed it. */
+export interface Span {
+  readonly stack: string
+  readonly began: bigint
+  readonly ended: bigint
+}
+
+/** @throws Error when the output does not say it, once each */
+export function spanIn(output: string, stack: string): Span {
+  const [began, ended] = ['began', 'ended'].map((word) => output.match(new RegExp(`: ${word} (\\d+)$`, 'gm')) ?? [])
+  if (began?.length !== 1 || ended?.length !== 1) throw new Error(`an apply of ${stack} was not done once: ${output}`)
+  const time = (line: string | undefined) => BigInt(line?.split(' ').at(-1) ?? 0)
+  return { stack, began: time(began[0]), ended: time(ended[0]) }
+}
+
+/** Applies of one stack that overlapped, and the most that were under way at once. */
+export function overlaps(spans: readonly Span[]): { overlapping: number; mostAtOnce: number } {
+  const under = (at: bigint) => spans.filter(({ began, ended }) => began <= at && at < ended)
+  const sharing = spans.map((span) => under(span.began))
+  const overlapping = sharing.filter(
+    (running, index) => running.filter(({ stack }) => stack === spans[index]?.stack).length > 1,
+  )
+  return { overlapping: overlapping.length, mostAtOnce: Math.max(...sharing.map((running) => running.length)) }
 }
 
 export function median(values: readonly number[]): number {
