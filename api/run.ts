@@ -3,7 +3,7 @@
  *
  * Guarantees: it starts only in a cluster that answers and knows our kinds, and listens only once it has read what there is;
  * a later outage is waited out, not ready. On a stop it takes no new connection, finishes what runs within
- * {@link DRAIN_MS}, and writes down the last audit line.
+ * {@link DRAIN_MS}, answers 503 in time where the API server does not answer, and writes down the last audit line.
  */
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -61,6 +61,8 @@ export interface RunOptions {
 }
 
 const DRAIN_MS = 15_000
+/** From then on the API server is not waited for any more: what it has not answered is answered by us. */
+const PATIENT_MS = 12_000
 /** For the spans of what was answered last. */
 const TRACES_WITHIN_MS = 2_000
 /** A watch is opened anew now and then; longer than that is an outage. */
@@ -116,8 +118,10 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   for (const timer of timers) clearInterval(timer)
   facade.live.close() // or its streams would hold the server open
+  const impatient = setTimeout(() => void client.close(), PATIENT_MS)
   if (!(await server.close(DRAIN_MS)))
     log.warn(`requests took longer than ${DRAIN_MS / 1000} s to finish and were cut off`)
+  clearTimeout(impatient)
   await audit.log.close(2_000)
   ended.abort(signal.reason)
   await Promise.all([store.done, side.close()])
@@ -154,7 +158,7 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
       configuration: () => shown(config, cluster),
       store,
       access: may,
-      asCaller: asCaller({ client, store }),
+      asCaller: asCaller({ client, store, stopping: signal }),
       credentialFor: credentialChoice(store, may, client),
       login: login({ client, store, claims, passwords: hashes, passwordStore: kept, onError }),
       accounts: people,

@@ -6,6 +6,7 @@
  */
 import { Agent, type Dispatcher, ProxyAgent } from 'undici'
 import type { Cluster, TlsIdentity } from './cluster.ts'
+import { KubeError } from './kube-error.ts'
 
 export interface Connections {
   for(tls: TlsIdentity): Dispatcher
@@ -28,7 +29,7 @@ export function connections(cluster: Cluster, maxConnections: number): Connectio
 
   return {
     for(tls) {
-      if (isClosed) throw new Error('the Kubernetes client is closed')
+      if (isClosed) throw new KubeError('the Kubernetes client is closed', { status: 0, reason: 'Closed' })
       if (current?.tls === tls) return current.dispatcher
       if (current) retire(current.dispatcher)
       current = { tls, dispatcher: newDispatcher(cluster, tls, maxConnections) }

@@ -38,7 +38,7 @@ export class KubeError extends Error {
   override readonly name = 'KubeError'
   /** The HTTP status; 0 when there was no answer, or none that could be read. */
   readonly status: number
-  /** As in `Status`: `NotFound`, `AlreadyExists`, `Conflict`, …; for status 0 `ConnectionFailed`, `Timeout` or `BadAnswer`. */
+  /** As in `Status`: `NotFound`, `AlreadyExists`, `Conflict`, …; for status 0 `ConnectionFailed`, `Timeout`, `BadAnswer`, `NoCredentials` or `Closed`. */
   readonly reason: string
   readonly details: StatusDetails
   /** How long the server asked to wait before the next try. */

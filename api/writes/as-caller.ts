@@ -5,8 +5,10 @@
  * What the controller makes of a Workspace (its namespace, the bindings) comes a moment after the 201 or the change
  * that asked for it, and the API server's authoriser hears of it a moment later still. A write that is refused while that is
  * under way is therefore tried again, for {@link PATIENCE_MS}; once the Workspace is settled, a refusal is final at
- * once, so that taking a RoleBinding away is enough to stop somebody.
+ * once, so that taking a RoleBinding away is enough to stop somebody. When the process is told to stop, whoever waits is
+ * answered 503 at once: nothing was written for them yet, and another replica takes it up.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { kubernetesUser, usersGroup } from '../../crds/names.ts'
 import type { Workspace } from '../../crds/workspace.ts'
 import type { KubeClient } from '../../kube/client.ts'
@@ -33,6 +35,8 @@ export interface AsCaller {
 export interface AsCallerOptions {
   readonly client: KubeClient
   readonly store: Store
+  /** Aborted when the process was told to stop. */
+  readonly stopping: AbortSignal
   /** Monotonic milliseconds. */
   readonly now?: () => number
 }
@@ -46,7 +50,7 @@ export const PATIENCE_MS = 25_000
 const SETTLED_AFTER_MS = 5_000
 const FIRST_PAUSE_MS = 50
 
-export function asCaller({ client, store, now = () => performance.now() }: AsCallerOptions): AsCaller {
+export function asCaller({ client, store, stopping, now = () => performance.now() }: AsCallerOptions): AsCaller {
   const { workspaces, users } = store
   /** When a Workspace or User last changed, as seen here; by uid. */
   const changedAt = new Map<string, number>()
@@ -72,6 +76,12 @@ export function asCaller({ client, store, now = () => performance.now() }: AsCal
     return now() - latest < SETTLED_AFTER_MS
   }
 
+  async function unlessStopping(wait: Promise<unknown>): Promise<void> {
+    await wait.catch((error: unknown) => {
+      throw stopping.aborted ? new ApiError('SERVICE_UNAVAILABLE', refused.stopping, { retryAfterSeconds: 1 }) : error
+    })
+  }
+
   async function patiently<T>(caller: Caller, workspace: Workspace, write: () => Promise<T>): Promise<T> {
     const deadline = now() + PATIENCE_MS
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(1_000, pauseMs * 2)) {
@@ -81,7 +91,7 @@ export function asCaller({ client, store, now = () => performance.now() }: AsCal
         if (!isForbidden(error) || isFinal(error) || !settling(workspace, caller)) throw error
         if (now() >= deadline) throw unobserved(workspaces.byUid(workspace.metadata.uid)) ?? error
       }
-      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      await unlessStopping(sleep(pauseMs, undefined, { signal: stopping }))
     }
   }
 
@@ -89,7 +99,8 @@ export function asCaller({ client, store, now = () => performance.now() }: AsCal
     const key = { name: workspace.metadata.name }
     const ready = (current: Workspace | undefined) => current?.status?.namespace !== undefined
     if (!ready(workspaces.get(key))) {
-      await workspaces.until(key, (current) => ready(current) || isTaken(current), { timeoutMs: PATIENCE_MS })
+      const isDecided = (current: Workspace | undefined) => ready(current) || isTaken(current)
+      await unlessStopping(workspaces.until(key, isDecided, { timeoutMs: PATIENCE_MS, signal: stopping }))
     }
     const current = workspaces.get(key)
     if (current?.status?.namespace !== undefined) return current.status.namespace

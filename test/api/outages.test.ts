@@ -5,6 +5,7 @@ import { failure } from '../contract/forms.ts'
 import { type Installation, startInstallation } from '../contract/installation.ts'
 import { type Person, rest, until } from '../contract/rest.ts'
 import { made, makeWorkspace, simKeys, vmBody } from '../contract/rows/team.ts'
+import { underWay } from './under-way.ts'
 
 let installation: Installation
 let kim: Person
@@ -42,6 +43,21 @@ describe('a facade that is told to stop', () => {
     expect(await exit).toEqual({ code: 0, signal: null })
     await expect(rest(url).get('/health')).rejects.toThrow('fetch failed')
   })
+
+  it('answers also what an API server that hangs has not answered', async () => {
+    const { program, url } = await installation.startFacade()
+    const pid = Number(installation.cluster.apiserver.pid())
+    process.kill(pid, 'SIGSTOP')
+    try {
+      const change = await underWay(kim, url, { method: 'PUT', path: '/api/v1/users/me', body: { name: 'Kim' } })
+      const exit = program.stop()
+
+      expect(await change.answered).toMatchObject({ status: 503, body: failure('SERVICE_UNAVAILABLE') })
+      expect(await exit).toEqual({ code: 0, signal: null })
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+  })
 })
 
 describe('while the controller is away for as long as its Lease lasts', () => {
@@ -59,6 +75,50 @@ describe('while the controller is away for as long as its Lease lasts', () => {
     } finally {
       controller?.kill('SIGCONT')
     }
+  })
+})
+
+describe('while no controller looks at a new workspace', () => {
+  const credential = () => ({ workspace_id: fresh, provider: 'sim', credentials: simKeys })
+  let fresh: string
+  beforeAll(async () => {
+    installation.controller?.kill('SIGSTOP')
+    fresh = await makeWorkspace(kim, 'unseen')
+  })
+  afterAll(() => installation.controller?.kill('SIGCONT'))
+
+  it('a facade that is told to stop answers at once whoever waits for the controller: another one takes it up', async () => {
+    const { program, url } = await installation.startFacade()
+    const waiting = [
+      await underWay(kim, url, { method: 'POST', path: '/api/v1/credentials', body: credential() }),
+      await underWay(kim, url, { method: 'DELETE', path: `/api/v1/workspaces/${fresh}` }),
+    ]
+    const exit = program.stop()
+
+    for (const { answered } of waiting) {
+      const answer = await answered
+      expect(answer).toMatchObject({ status: 503, body: failure('SERVICE_UNAVAILABLE') })
+      expect(answer.headers['retry-after']).toBe('1')
+    }
+    expect(await exit).toEqual({ code: 0, signal: null })
+  })
+
+  it('deleting it is 503 and says that the controller is missing; once that is there, it is deleted', async () => {
+    const english = kim.at(installation.url, { 'accept-language': 'en' })
+    const refused = await english.delete(`/api/v1/workspaces/${fresh}`)
+    expect(refused).toMatchObject({
+      status: 503,
+      body: failure('SERVICE_UNAVAILABLE', expect.stringContaining('controller')),
+    })
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+    expect((await kim.get(`/api/v1/workspaces/${fresh}`)).status).toBe(200)
+
+    installation.controller?.kill('SIGCONT')
+    const deleted = await until(
+      () => kim.delete(`/api/v1/workspaces/${fresh}`),
+      ({ status }) => status !== 503,
+    )
+    expect(deleted.status).toBe(200)
   })
 })
 
