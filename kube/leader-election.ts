@@ -24,7 +24,10 @@ import { leaseLock } from './lease-lock.ts'
 export interface LeaderElectionOptions {
   readonly client: KubeClient
   readonly lease: { readonly namespace: string; readonly name: string }
-  /** Unlike any other process's, also its own predecessor's: a host name and a random part. */
+  /**
+   * Unlike that of any process that may still run. Whoever has the name of the lease's holder takes it at once: the successor of
+   * a process that surely ended may have its name (a pod's), anybody else has a random part in theirs.
+   */
   readonly identity: string
   /** How long others wait after the last renewal that they saw. */
   readonly durationMs?: number

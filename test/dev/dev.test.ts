@@ -83,10 +83,17 @@ describe('make dev', () => {
   )
 
   it(
-    'starts again what crashed and says its new pid, refuses a second of its kind, and leaves nothing when killed itself',
+    'starts again what crashed and says its new pid, the controller with its own Lease, refuses a second of its kind, and leaves nothing when killed itself',
     async () => {
       await using dev = clone.makeDev()
       const env = await dev.up()
+
+      const lease = () => kubectl('get', 'lease', 'skyclust-controller', '-n', 'skyclust-system', '-o', 'json')
+      const since = async () => JSON.parse(await lease()).spec.acquireTime
+      const log = join(clone.directory, '.dev/logs/controller.log')
+      const leads = (pid = '') => new RegExp(`"pid":${pid},.*"leading"`).test(readFileSync(log, 'utf8'))
+      while (!leads(env.CONTROLLER_PID)) await sleep(50)
+      const ledSince = await since()
 
       process.kill(Number(env.API_PID), 'SIGKILL')
       process.kill(Number(env.CONTROLLER_PID), 'SIGKILL')
@@ -100,6 +107,8 @@ describe('make dev', () => {
       while (!renewed()) await sleep(50)
       expect(dev.output()).toContain('controller ended (signal SIGKILL); starting it again')
       expect((await fetch(`${env.API_URL}/health`)).status).toBe(200)
+      while (!leads(readEnvironment(join(clone.directory, '.dev')).CONTROLLER_PID)) await sleep(50)
+      expect(await since()).toBe(ledSince) // it has taken up its own Lease, and not waited until that ran out
 
       await using second = clone.makeDev()
       expect((await second.exited).code).not.toBe(0)

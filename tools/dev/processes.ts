@@ -58,6 +58,9 @@ export function controllerService(options: ProcessesOptions): Service {
       SKYCLUST_TOFU_WORK_DIR: tofuFolder,
       ...environment,
       ...decided(options),
+      // One at a time, and the next one only once this one is reaped (supervise.ts, left-over.ts): as the restarted container of a pod
+      // does, it takes up its own Lease, and need not wait until that runs out.
+      SKYCLUST_IDENTITY: 'make-dev',
       KUBECONFIG: kubeconfigs['skyclust-controller'],
       SKYCLUST_METRICS_PORT: String(ports.controllerMetrics),
     }),
