@@ -64,13 +64,13 @@ export interface CallReport {
 const reads: ReadonlySet<CloudAction> = new Set(['verify', 'regions', 'list'])
 
 /**
- * A thousand wishes that trickle in over 25 seconds are at most twenty calls; one by itself waits 50 ms, one of many
- * two seconds, of the tens that a start or a stop takes.
+ * A thousand wishes that trickle in over a minute are at most twenty calls; one by itself waits 50 ms, one of many
+ * four seconds, of the tens that a start or a stop takes.
  */
-const mutationTiming = { quietMs: 50, maxWaitMs: 1_000, spacingMs: 250, maxSpacingMs: 2_000 }
+const mutationTiming = { quietMs: 50, maxWaitMs: 1_000, spacingMs: 250, maxSpacingMs: 4_000 }
 
-/** Whoever looks up is about to create and waits for the answer. */
-const lookupTiming = { quietMs: 20, maxWaitMs: 200, spacingMs: 0 }
+/** Whoever looks up is about to create and waits for the answer: 20 ms when alone, a second when many do. */
+const lookupTiming = { quietMs: 20, maxWaitMs: 200, spacingMs: 50, maxSpacingMs: 1_000 }
 
 export function meteredCloud(options: MeteredCloudOptions): MeteredCloud {
   const { cloud, meter, onCall, beforeMutation, now = () => performance.now(), sleep = sleepMs } = options

@@ -196,18 +196,20 @@ const recorded = {
   restored: ['InstanceRestored', 'taken over after a restore'],
 } as const
 
-/** Asks by the VM's tag, and by token and id where that is wanted; after a restore also by the name of the VM. */
+/** Asks by the VM's tag, and by token and id where that is wanted; after a restore also by the name of the VM. Waits aside, as `mutate` does. */
 async function look(world: VMWorld, pass: Pass, { token, id }: ActionOf<'look'>): Promise<Step> {
-  const { vm, cloud, eyes, signal, situation } = pass
+  const { vm, cloud, eyes, signal, aside, situation } = pass
   if (!cloud || !eyes) throw new Error('a lookup needs an access')
   const at = world.wallClock()
   const tag = { key: instanceTags.vmUID, value: vm.metadata.uid }
   const formerOwner = formerTag(situation)
-  const [own, former, byId] = await Promise.all([
-    cloud.lookup(token === undefined ? { tag } : { tag, token }, signal),
-    formerOwner === undefined ? [] : cloud.lookup({ tag: formerOwner }, signal),
-    id === undefined ? undefined : cloud.get(id, signal),
-  ])
+  const [own, former, byId] = await aside(() =>
+    Promise.all([
+      cloud.lookup(token === undefined ? { tag } : { tag, token }, signal),
+      formerOwner === undefined ? [] : cloud.lookup({ tag: formerOwner }, signal),
+      id === undefined ? undefined : cloud.get(id, signal),
+    ]),
+  )
   const found = [...own, ...former]
   eyes.note(byId ? [...found, byId] : found, at)
   const shouldBeShown =
