@@ -8,13 +8,14 @@ import { labels, managedBy } from '../crds/names.ts'
 /** On each of the facade's own Secrets. */
 export const installationLabels = { [labels.managedBy]: managedBy, [labels.component]: 'api' } as const
 
-/** Which of them a Secret is: `password`, `email-claim`, `signing-keys`, `oidc-identity`, … */
+/** Which of them a Secret is: `password`, `email-claim`, `login-attempts`, `signing-keys`, `oidc-identity`, … */
 export const SECRET_KIND_LABEL = 'skyclust.io/secret'
 
 export const SIGNING_KEYS_SECRET = 'skyclust-signing-keys'
 
 export const PASSWORD_PREFIX = 'password-'
 export const EMAIL_CLAIM_PREFIX = 'email-'
+export const UNCLAIMED_ATTEMPTS_PREFIX = 'login-attempts-'
 
 export function passwordSecretName(userName: string): string {
   return `${PASSWORD_PREFIX}${userName}`

@@ -28,6 +28,7 @@ import { passwordStore } from './auth/password-store.ts'
 import { sessions } from './auth/sessions.ts'
 import { type SigningKeys, signingKeys } from './auth/signing-keys.ts'
 import { tokens } from './auth/tokens.ts'
+import { unclaimedAttempts } from './auth/unclaimed-attempts.ts'
 import { cloudDesk } from './clouds/cloud-desk.ts'
 import { credentialIdentity } from './clouds/credential-identity.ts'
 import { type ApiConfig, apiSettings } from './config.ts'
@@ -160,7 +161,10 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
       access: may,
       asCaller: asCaller({ client, store, stopping: signal }),
       credentialFor: credentialChoice(store, may, client),
-      login: login({ client, store, claims, passwords: hashes, passwordStore: kept, onError }),
+      login: login({
+        ...{ client, store, claims, passwords: hashes, passwordStore: kept, onError },
+        unclaimed: unclaimedAttempts(client, namespace),
+      }),
       accounts: people,
       sessions: begun,
       apiTokens: apiTokens({ client, namespace, store, tokens: issued, randomUUID }),

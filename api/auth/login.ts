@@ -8,7 +8,7 @@
  *   those from addresses that the owner has used do not queue behind the others';
  * - nothing here touches sessions that are in force, or other accounts.
  *
- * Attempts at addresses that nobody has are counted too, in memory, so that waiting gives nothing away.
+ * Attempts at addresses that nobody has are counted as well, and on all replicas together, so that waiting gives nothing away.
  */
 import { createHash } from 'node:crypto'
 import { type User, userKind } from '../../crds/user.ts'
@@ -19,9 +19,10 @@ import { comparableEmail } from '../installation-objects.ts'
 import { refused } from '../language/messages.ts'
 import type { Store } from '../store/store.ts'
 import type { EmailClaims } from './email-claims.ts'
-import { failed, judge, type LoginAttempts, noAttempts, succeeded } from './login-attempts.ts'
+import { failed, judge, type LoginAttempts, succeeded } from './login-attempts.ts'
 import type { Passwords } from './password-hash.ts'
 import type { PasswordStore } from './password-store.ts'
+import type { UnclaimedAttempts } from './unclaimed-attempts.ts'
 
 export interface Login {
   /** The user whose password this is. Throws `UNAUTHORIZED` or `TOO_MANY_REQUESTS`. */
@@ -36,6 +37,7 @@ export interface LoginOptions {
   readonly claims: EmailClaims
   readonly passwords: Passwords
   readonly passwordStore: PasswordStore
+  readonly unclaimed: UnclaimedAttempts
   /** What could not be written down about an attempt. */
   readonly onError: (error: unknown) => void
   /** Milliseconds since the epoch. */
@@ -43,13 +45,10 @@ export interface LoginOptions {
   readonly sleep?: (ms: number) => Promise<void>
 }
 
-const UNKNOWN_REMEMBERED = 10_000
-
 export function login(options: LoginOptions): Login {
-  const { client, store, claims, passwords, passwordStore, onError, now = Date.now } = options
+  const { client, store, claims, passwords, passwordStore, unclaimed, onError, now = Date.now } = options
   const { sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)) } = options
   const inTurn = lanes()
-  const unknown = new Map<string, LoginAttempts>()
 
   async function userOf(email: string): Promise<User | undefined> {
     const known = store.usersByEmail(email)[0]
@@ -67,14 +66,17 @@ export function login(options: LoginOptions): Login {
 
   /** Reads as often for nobody as for somebody. */
   async function recordOf(account: Account): Promise<PasswordRecord> {
-    const record = await passwordStore.read(account.userName)
-    return record ?? { hash: undefined, attempts: unknown.get(account.userName) ?? noAttempts }
+    const [record, attempts] = await Promise.all([
+      passwordStore.read(account.userName),
+      unclaimed.read(digest(account.userName)),
+    ])
+    return record ?? { hash: undefined, attempts }
   }
 
   async function writeDown(account: Account, record: PasswordRecord, right: boolean, password: string): Promise<void> {
     const count = (attempts: LoginAttempts) =>
       right ? succeeded(attempts, account.address) : failed(attempts, account.address, now())
-    if (record.hash === undefined) return remember(account.userName, count(record.attempts))
+    if (record.hash === undefined) return unclaimed.update(digest(account.userName), count)
 
     const hash = right && passwords.needsRehash(record.hash) ? await passwords.hash(password) : record.hash
     if (hash === record.hash && count(record.attempts) === record.attempts) return
@@ -82,12 +84,6 @@ export function login(options: LoginOptions): Login {
       hash: current.hash === record.hash ? hash : current.hash,
       attempts: count(current.attempts),
     }))
-  }
-
-  function remember(name: string, attempts: LoginAttempts): void {
-    const oldest = unknown.size >= UNKNOWN_REMEMBERED ? unknown.keys().next().value : undefined
-    if (oldest !== undefined) unknown.delete(oldest)
-    unknown.set(name, attempts)
   }
 
   /** Calls `answer` as soon as the outcome is known, and then writes it down. */

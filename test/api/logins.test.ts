@@ -34,7 +34,7 @@ async function secretOf({ id }: Person): Promise<{ name: string; hash: string; a
 }
 
 describe('failed logins', () => {
-  it('make an account’s answers late and then 429, growing, on every replica; nobody else notices', async () => {
+  it('make an account’s answers late and then 429, growing, on every replica, as they do where there is none; nobody else notices', async () => {
     const [kim, lee] = [await installation.newcomer('Kim'), await installation.newcomer('Lee')]
     const home = '198.51.100.1'
     expect((await logIn(kim.email, kim.password, home)).status).toBe(200)
@@ -52,17 +52,18 @@ describe('failed logins', () => {
         }
       }
     }
-    const [known, unknown] = await Promise.all([guess(kim.email, 12), guess('nobody-at-all@example.com', 10)])
+    const [known, unknown] = await Promise.all([guess(kim.email, 12), guess('nobody-at-all@example.com', 12)])
 
-    // Eight; what was counted a moment ago on one replica may be one more on the other.
-    expect(known.statuses.length).toBeGreaterThanOrEqual(9)
-    expect(known.statuses.slice(0, -1)).toEqual(known.statuses.slice(0, -1).map(() => 401))
-    expect(known.last.status).toBe(429)
-    expect(known.last.body).toEqual(failure('TOO_MANY_REQUESTS'))
-    expect(Number(known.last.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+    // Eight, whether there is such an account or not; what was counted a moment ago on one replica may be one more on the other.
+    for (const { statuses, last } of [known, unknown]) {
+      expect(statuses.length).toBeGreaterThanOrEqual(9)
+      expect(statuses.slice(0, -1)).toEqual(statuses.slice(0, -1).map(() => 401))
+      expect(last.status).toBe(429)
+      expect(last.body).toEqual(failure('TOO_MANY_REQUESTS'))
+      expect(Number(last.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+    }
     // 0.5, 1 and 2 s; each may be judged by one failure less, which the other replica was just writing down.
     expect(known.tookMs).toBeGreaterThanOrEqual(0.95 * (500 + 1_000))
-    expect(unknown.statuses).toEqual(unknown.statuses.map(() => 401)) // counted by each replica for itself
 
     const right = await logIn(kim.email, kim.password, attacker, elsewhere)
     expect(right.status).toBe(429)
