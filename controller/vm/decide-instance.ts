@@ -87,23 +87,33 @@ function decideGone(situation: Situation, cause: string, launchFailure?: LaunchF
   return now < at ? { kind: 'wait', verdict, expecting: false, againAfterMs: at - now } : { kind: 'replace', verdict }
 }
 
+/** What is shown, unless a call of ours was answered that a read as old as this one need not show: only that one is not repeated. */
 function decideTags(situation: Situation, { instance, at }: Sighting): Action | undefined {
   const { vm, clusterUID, recollection } = situation
   const wanted = wantedTags(vm, clusterUID)
-  const missing = Object.entries(wanted).filter(([key, value]) => instance.tags[key] !== value)
-  const surplus = (vm.status?.tagKeys ?? []).filter((key) => !(key in wanted) && key in instance.tags)
-  if (missing.length > 0 && !isRecent(situation, recollection.taggedAt, at)) {
-    const known = new Set(vm.status?.tagKeys)
+  const known = new Set(vm.status?.tagKeys)
+  const unwanted = [...known].filter((key) => !Object.hasOwn(wanted, key))
+  const shown = (key: string) => (Object.hasOwn(instance.tags, key) ? instance.tags[key] : undefined)
+  const presumed = (key: string) => {
+    const call = recollection.tagged?.get(key)
+    return call && isRecent(situation, call.at, at) ? call.value : shown(key)
+  }
+
+  const missing = Object.entries(wanted).filter(([key, value]) => presumed(key) !== value)
+  if (missing.length > 0) {
     const asked = Object.keys(vm.spec.tags ?? {})
     if (asked.some((key) => !known.has(key))) {
       return { kind: 'recordTagKeys', tagKeys: [...new Set([...known, ...asked])].sort() }
     }
     return { kind: 'tag', id: instance.id, tags: Object.fromEntries(missing), outside: changedOutside(vm) }
   }
-  if (surplus.length > 0 && !isRecent(situation, recollection.untaggedAt, at)) {
-    return { kind: 'untag', id: instance.id, keys: surplus }
-  }
-  return missing.length + surplus.length === 0
+  const surplus = unwanted.filter((key) => presumed(key) !== undefined)
+  if (surplus.length > 0) return { kind: 'untag', id: instance.id, keys: surplus }
+
+  const isShown =
+    Object.entries(wanted).every(([key, value]) => shown(key) === value) &&
+    unwanted.every((key) => shown(key) === undefined)
+  return isShown
     ? undefined
     : expecting(progressing('Tagging', `The tags of the instance ${instance.id} are being set.`))
 }

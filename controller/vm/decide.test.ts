@@ -14,9 +14,14 @@ import {
   uid,
 } from './given.ts'
 import { createToken } from './identity.ts'
+import { type Recollection, withTags } from './recollection.ts'
 
 const deleting = { deletionTimestamp: '2026-01-02T03:04:00Z', generation: 2 }
 const rejected = { kind: 'notReady', reason: 'Rejected', message: 'AuthFailure.', stalled: true } as const
+/** These tags have been set, or taken off, a moment ago. */
+const tagging = (calls: Readonly<Record<string, string | undefined>>): Recollection => ({
+  tagged: withTags({}, Object.entries(calls), now),
+})
 
 describe('a VM without an instance', () => {
   it('gets its finalizer before anything else', () => {
@@ -323,13 +328,38 @@ describe('a VM with its instance', () => {
     ]
 
     expect(decide(givenSituation({ vm, sightings })).kind).toBe('tag')
-    expect(decide(givenSituation({ vm, sightings, recollection: { taggedAt: now } }))).toMatchObject({
+    expect(decide(givenSituation({ vm, sightings, recollection: tagging({ tier: 'web' }) }))).toMatchObject({
       kind: 'untag',
       keys: ['team'],
     })
-    expect(decide(givenSituation({ vm, sightings, recollection: { taggedAt: now, untaggedAt: now } }))).toMatchObject({
+    const both = tagging({ tier: 'web', team: undefined })
+    expect(decide(givenSituation({ vm, sightings, recollection: both }))).toMatchObject({
       kind: 'wait',
       verdict: { reason: 'Tagging' },
+    })
+  })
+
+  it('has a tag that was changed again set at once, though the change before is not shown yet', () => {
+    const vm = settledVM({ spec: { tags: { tier: 'third' } }, status: { tagKeys: ['tier'] } })
+    const shown = (tier: string) => [seen(givenInstance(vm, { tags: { ...givenInstance(vm).tags, tier } }))]
+    const recollection = tagging({ tier: 'second' })
+
+    for (const sightings of [shown('first'), shown('third')])
+      expect(decide(givenSituation({ vm, sightings, recollection }))).toMatchObject({
+        kind: 'tag',
+        tags: { tier: 'third' },
+      })
+    const done = tagging({ tier: 'third' })
+    expect(decide(givenSituation({ vm, sightings: shown('first'), recollection: done })).kind).toBe('wait')
+  })
+
+  it('has a tag taken off that was set a moment ago and is not shown yet', () => {
+    const vm = settledVM({ status: { tagKeys: ['tier'] } })
+    const recollection = tagging({ tier: 'web' })
+
+    expect(decide(givenSituation({ vm, sightings: [seen(givenInstance(vm))], recollection }))).toMatchObject({
+      kind: 'untag',
+      keys: ['tier'],
     })
   })
 

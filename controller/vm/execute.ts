@@ -16,7 +16,7 @@ import { formerTag } from './decide-restored.ts'
 import { cloudFailure, ToldFailure } from './failure.ts'
 import { belongsTo, bindingTags, createToken, incarnationOf } from './identity.ts'
 import type { Findings, Pass, VMWorld } from './pass.ts'
-import type { Recollection } from './recollection.ts'
+import { type Recollection, withTags } from './recollection.ts'
 import { isLive, shownFrom, sightingOf } from './sightings.ts'
 import { addFinalizer, insistOnOwning, letGo, writeStatus } from './status-writer.ts'
 import { readUserData } from './user-data.ts'
@@ -127,15 +127,17 @@ const performers: { readonly [K in Action['kind']]: Performer<K> } = {
       pass,
       outside ? 'TagsRestored' : 'TagsSet',
       `The tags ${keys} of the instance ${id} have been set.`,
-      {
-        taggedAt: world.wallClock(),
-      },
+      { tagged: withTags(pass.situation.recollection, Object.entries(tags), world.wallClock()) },
     )
   },
   untag: async (world, pass, { id, keys }) => {
     await mutate(world, pass, (cloud) => cloud.untag([id], keys, pass.signal))
     return told(world, pass, 'TagsRemoved', `The tags ${keys.join(', ')} have been taken off the instance ${id}.`, {
-      untaggedAt: world.wallClock(),
+      tagged: withTags(
+        pass.situation.recollection,
+        keys.map((key) => [key, undefined]),
+        world.wallClock(),
+      ),
     })
   },
   terminate: async (world, pass, { ids, why }) => {
@@ -213,7 +215,7 @@ async function look(world: VMWorld, pass: Pass, { token, id }: ActionOf<'look'>)
   const found = [...own, ...former]
   eyes.note(byId ? [...found, byId] : found, at)
   const shouldBeShown =
-    at >= (shownFrom(situation) ?? Number.POSITIVE_INFINITY) && situation.recollection.taggedAt === undefined
+    at >= (shownFrom(situation) ?? Number.POSITIVE_INFINITY) && situation.recollection.tagged === undefined
   if (byId && isLive(byId) && shouldBeShown && belongsTo(byId, vm) && !found.some((one) => one.id === byId.id)) {
     eyes.noteUnlisted(byId)
   }

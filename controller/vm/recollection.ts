@@ -5,12 +5,19 @@
 import type { VM } from '../../crds/vm.ts'
 import { compareResourceVersions } from '../../kube/resource.ts'
 
+export interface TagCall {
+  /** `undefined`: it was taken off. */
+  readonly value: string | undefined
+  /** When it was answered. */
+  readonly at: number
+}
+
 export interface Recollection {
   /** The last call that changed the instance's power, and when it was answered. */
   readonly power?: { readonly kind: 'start' | 'stop'; readonly at: number }
   readonly resizedAt?: number
-  readonly taggedAt?: number
-  readonly untaggedAt?: number
+  /** By key: the last call for that tag. */
+  readonly tagged?: ReadonlyMap<string, TagCall>
   readonly releasedAt?: number
   /** By instance id: when its termination was answered. */
   readonly terminatedAt?: Readonly<Record<string, number>>
@@ -22,6 +29,15 @@ export interface Recollection {
   readonly notBefore?: { readonly at: number; readonly generation: number; readonly accessVersion: string }
   /** The version that this process wrote last: a cache that is older than this is not acted upon. */
   readonly writtenVersion?: string
+}
+
+/** What is remembered of tags, and these, of which the cloud took the value or the removal at `at`. */
+export function withTags(
+  { tagged }: Recollection,
+  calls: readonly (readonly [key: string, value: string | undefined])[],
+  at: number,
+): ReadonlyMap<string, TagCall> {
+  return new Map([...(tagged ?? []), ...calls.map(([key, value]): [string, TagCall] => [key, { value, at }])])
 }
 
 export interface Recollections {
