@@ -82,11 +82,14 @@ export function auditLine({ call, method, url, status, userAgent, endedAt }: Ans
     `"stage":"ResponseComplete","requestURI":${JSON.stringify(shownUri(url))},"verb":${JSON.stringify(verb)},` +
     `"user":${caller === undefined ? ANONYMOUS : userText(caller)},"sourceIPs":[${JSON.stringify(call.sourceAddress)}],` +
     `${agent}${about}"responseStatus":{"code":${status}},` +
-    `"requestReceivedTimestamp":"${microTime(call.receivedAt)}","stageTimestamp":"${microTime(call.receivedAt + durationMs)}",` +
+    `"requestReceivedTimestamp":"${receivedTime(call.receivedAt)}","stageTimestamp":"${answeredTime(call.receivedAt + durationMs)}",` +
     `"annotations":{"skyclust.io/request-id":"${call.requestId}","skyclust.io/method":${JSON.stringify(method.slice(0, 16))},` +
     `"skyclust.io/duration-ms":"${durationMs.toFixed(3)}"}}`
   )
 }
+
+const receivedTime = microTimes()
+const answeredTime = microTimes()
 
 const ANONYMOUS = '{"username":"system:anonymous"}'
 const userTexts = new WeakMap<Session, string>()
@@ -152,15 +155,16 @@ function shownQuery(query: string): string {
   return shown.join('&')
 }
 
-let lastMs = Number.NaN
-let lastText = ''
-
-/** Calls come in the same millisecond, and end in it. */
-function microTime(ms: number): string {
-  const whole = Math.floor(ms)
-  if (whole !== lastMs) {
-    lastMs = whole
-    lastText = `${new Date(whole).toISOString().slice(0, -1)}000Z`
+/** Of a millisecond, once: calls come in the same one, and end in the same one. */
+function microTimes(): (ms: number) => string {
+  let last = Number.NaN
+  let text = ''
+  return (ms) => {
+    const whole = Math.floor(ms)
+    if (whole !== last) {
+      last = whole
+      text = `${new Date(whole).toISOString().slice(0, -1)}000Z`
+    }
+    return text
   }
-  return lastText
 }

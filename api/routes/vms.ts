@@ -18,6 +18,7 @@ import { done, type Message, refused } from '../language/messages.ts'
 import { vmEstimateMark } from '../shapes/hourly-estimate.ts'
 import { type VMData, type VMDetail, vmData, vmDetailText, vmText } from '../shapes/vm.ts'
 import { vmStatus } from '../shapes/vm-status.ts'
+import type { Held } from '../store/access.ts'
 import { change } from '../writes/change.ts'
 import { createVm, deleteVm, getVm, listVms, patchVm, powerRoute } from './vm-declarations.ts'
 
@@ -125,12 +126,16 @@ export function vmRoutes(
     return workspaces.length > 1 ? all.sort(([one], [other]) => oldestFirst(one, other)) : all
   }
 
-  serve(app, getVm, async (context) => {
+  /** Not `async`: what is in the cache is answered without a promise, which is a fifth less work (see `gate.ts`). */
+  serve(app, getVm, (context) => {
+    function answer({ object, workspace }: Held<VM>) {
+      about(context, object)
+      const known = unchanged(context, object, vmEstimateMark(object, prices))
+      return known ?? textAnswer<VMDetail>(context, vmDetailText(object, workspace, prices))
+    }
     const held = access.vm(callerIn(context), context.req.param('id'), 'vm.read')
-    const { object, workspace } = held instanceof Promise ? await held : held
-    about(context, object)
-    const known = unchanged(context, object, vmEstimateMark(object, prices))
-    return known ?? textAnswer<VMDetail>(context, vmDetailText(object, workspace, prices))
+    const answered = held instanceof Promise ? held.then(answer) : answer(held)
+    return answered
   })
 
   async function setPower(context: ApiContext, id: string, powerState: 'Running' | 'Stopped', said: Message) {
