@@ -10,7 +10,6 @@
  * @see https://cloud.google.com/billing/docs/reference/rest/v1/services.skus/list
  */
 import Big from 'big.js'
-import { fetch } from 'undici'
 import { z } from 'zod'
 import { CloudError, isCloudError } from '../cloud-error.ts'
 import type { Price } from '../prices/price.ts'
@@ -30,7 +29,7 @@ export interface BillingCatalog {
 }
 
 export interface BillingCatalogOptions {
-  readonly connections: Pick<GcpConnections, 'dispatcher' | 'endpoint'>
+  readonly connections: Pick<GcpConnections, 'outside' | 'endpoint'>
   /** Milliseconds since the epoch. */
   readonly now?: () => number
 }
@@ -76,7 +75,7 @@ const usualUnit = { Core: 'h', Ram: 'GiBy.h' } as const
 type Parts = Map<string, Big | 'ambiguous'>
 
 export function billingCatalog({ connections, now = Date.now }: BillingCatalogOptions): BillingCatalog {
-  const { dispatcher, endpoint } = connections
+  const { outside, endpoint } = connections
   let known: { readonly parts: Parts; readonly readAt: number } | undefined
   let reading: Promise<void> | undefined
 
@@ -86,7 +85,7 @@ export function billingCatalog({ connections, now = Date.now }: BillingCatalogOp
     const url = `${endpoint.foreignOrigin ?? GOOGLE}/v1/services/${SERVICE}/skus?${query}`
     try {
       const authorization = await identity.authorization(signal)
-      const answer = await fetch(url, { headers: { authorization }, dispatcher, redirect: 'error', signal })
+      const answer = await outside.fetch(url, { headers: { authorization }, signal })
       const body: unknown = await answer.json().catch(() => undefined)
       if (answer.status === 401) identity.forget()
       const parsed = page.safeParse(body)

@@ -7,7 +7,6 @@
  */
 import type { GoogleAuth } from 'google-auth-library'
 import { SignJWT } from 'jose'
-import { fetch } from 'undici'
 import { CloudError, isCloudError } from '../cloud-error.ts'
 import { unlessAborted } from '../unless-aborted.ts'
 import type { GcpConnections } from './connections.ts'
@@ -41,8 +40,6 @@ interface Token {
 export interface KeyIdentityOptions {
   readonly key: ServiceAccountKey
   readonly connections: GcpConnections
-  /** Milliseconds since 1970. */
-  readonly now?: () => number
 }
 
 /**
@@ -50,8 +47,9 @@ export interface KeyIdentityOptions {
  * another endpoint it is exchanged there if the key says so; if it does not, the token is the key's own signature, as
  * Google's clients do it: https://google.aip.dev/auth/4111.
  */
-export function keyIdentity({ key, connections, now = Date.now }: KeyIdentityOptions): GcpIdentity {
+export function keyIdentity({ key, connections }: KeyIdentityOptions): GcpIdentity {
   const { foreignOrigin } = connections.endpoint
+  const { fetch, wallClock: now } = connections.outside
   const tokenUri = foreignOrigin === undefined ? GOOGLE_TOKEN_URI : ownTokenUri(key, foreignOrigin)
   const token = remembered(() => (tokenUri === undefined ? selfSigned() : exchanged(tokenUri)), now)
 
@@ -76,8 +74,6 @@ export function keyIdentity({ key, connections, now = Date.now }: KeyIdentityOpt
         method: 'POST',
         body: body.toString(),
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
-        dispatcher: connections.dispatcher,
-        redirect: 'error',
         signal: AbortSignal.timeout(EXCHANGE_TIMEOUT_MS),
       })
       const text = await answer.text()

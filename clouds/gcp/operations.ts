@@ -6,7 +6,6 @@
  */
 import type { LaunchFailure } from '../cloud.ts'
 import { isCloudError } from '../cloud-error.ts'
-import { sleepMs } from '../sleep.ts'
 import { type GceAggregatedList, type GceOperation, nameIn } from './compute-types.ts'
 import { operationFailure } from './gcp-error.ts'
 import { idFilter } from './instances.ts'
@@ -32,7 +31,8 @@ export async function followed(
   { action, withinMs }: Following,
   signal?: AbortSignal,
 ): Promise<GceOperation> {
-  const deadline = performance.now() + withinMs
+  const { now, sleep } = rest.outside
+  const deadline = now() + withinMs
   let operation = begun
   for (;;) {
     if (operation.status === 'DONE') {
@@ -41,11 +41,11 @@ export async function followed(
       }
       return operation
     }
-    const askedAt = performance.now()
+    const askedAt = now()
     if (askedAt >= deadline) return operation
     operation = (await waited(rest, operation, deadline - askedAt, signal)) ?? operation
-    const restMs = Math.min(askedAt + PAUSE_MS, deadline) - performance.now()
-    if (operation.status !== 'DONE' && restMs > 0) await sleepMs(restMs, signal)
+    const restMs = Math.min(askedAt + PAUSE_MS, deadline) - now()
+    if (operation.status !== 'DONE' && restMs > 0) await sleep(restMs, signal)
   }
 }
 

@@ -5,10 +5,10 @@
  * number, so that "too fast" and "not allowed" (both 403) are one; it has no way to give up a call and no path in its
  * endpoint; and it takes 2 s and 280 MiB to load. The tests let it talk to the server that they run against.
  */
-import { type BodyInit, fetch } from 'undici'
+import type { BodyInit } from 'undici'
 import { isCloudError } from '../cloud-error.ts'
 import { unlessAborted } from '../unless-aborted.ts'
-import type { GcpConnections } from './connections.ts'
+import type { GcpConnections, GcpOutside } from './connections.ts'
 import { noAnswer, refusal } from './gcp-error.ts'
 import type { GcpIdentity } from './identity.ts'
 
@@ -25,6 +25,7 @@ export interface ComputeRequest {
 }
 
 export interface ComputeRest {
+  readonly outside: GcpOutside
   /** Throws a `CloudError`, or the reason of the signal. */
   call<T>(request: ComputeRequest, signal?: AbortSignal): Promise<T>
 }
@@ -37,16 +38,16 @@ export interface ComputeRestOptions {
 }
 
 export function computeRest({ identity, project, connections, timeoutMs }: ComputeRestOptions): ComputeRest {
+  const { endpoint, outside } = connections
+
   async function send(request: ComputeRequest, signal: AbortSignal): Promise<unknown> {
     const [projectID, authorization] = await Promise.all([project(signal), identity.authorization(signal)])
     const { action, method, path, body } = request
     const failed = { action, mutation: method !== 'GET' && action !== 'zoneOperations.wait' }
     try {
-      const answer = await fetch(`${connections.endpoint.root}/projects/${projectID}${path}${queryOf(request)}`, {
+      const answer = await outside.fetch(`${endpoint.root}/projects/${projectID}${path}${queryOf(request)}`, {
         method,
         headers: { authorization, accept: 'application/json', ...(body !== undefined && jsonType) },
-        dispatcher: connections.dispatcher,
-        redirect: 'error',
         signal,
         ...(body !== undefined && { body: JSON.stringify(body) satisfies BodyInit }),
       })
@@ -61,11 +62,16 @@ export function computeRest({ identity, project, connections, timeoutMs }: Compu
   }
 
   return {
+    outside,
     async call<T>(request: ComputeRequest, signal?: AbortSignal): Promise<T> {
       signal?.throwIfAborted()
       const ms = request.timeoutMs ?? timeoutMs
       const tooLate = new AbortController()
-      const timer = setTimeout(() => tooLate.abort(new Error(`none within ${ms} ms`)), ms)
+      const finished = new AbortController()
+      outside.sleep(ms, finished.signal).then(
+        () => tooLate.abort(new Error(`none within ${ms} ms`)),
+        () => undefined, // it was answered
+      )
       const either = signal ? AbortSignal.any([signal, tooLate.signal]) : tooLate.signal
       try {
         return (await unlessAborted(send(request, either), either)) as T
@@ -74,7 +80,7 @@ export function computeRest({ identity, project, connections, timeoutMs }: Compu
         if (!tooLate.signal.aborted) throw error
         throw noAnswer(tooLate.signal.reason, { action: request.action, mutation: request.method !== 'GET' })
       } finally {
-        clearTimeout(timer)
+        finished.abort()
       }
     },
   }

@@ -16,14 +16,13 @@ export interface ZoneChooserOptions {
   readonly project: (signal?: AbortSignal) => Promise<string>
   readonly region: string
   readonly remembered: Map<string, ZonesOfRegion>
-  /** Milliseconds since 1970. */
-  readonly now?: () => number
 }
 
 /** A region gets a new zone once in years. */
 const REMEMBERED_MS = 3_600_000
 
-export function zoneChooser({ rest, project, region, remembered, now = Date.now }: ZoneChooserOptions) {
+export function zoneChooser({ rest, project, region, remembered }: ZoneChooserOptions) {
+  const { now } = rest.outside
   async function zones(signal?: AbortSignal): Promise<readonly string[]> {
     const key = `${await project(signal)}/${region}`
     const known = remembered.get(key)

@@ -38,6 +38,7 @@ export interface ShardingOptions {
   readonly clock?: Clock
   /** Milliseconds since 1970. */
   readonly wallClock?: () => number
+  readonly random?: () => number
 }
 
 export interface Sharding {
@@ -82,6 +83,7 @@ export function sharding(options: ShardingOptions): Sharding {
     onError,
     clock = systemClock,
     wallClock = Date.now,
+    random = Math.random,
   } = options
   const timing = {
     durationMs: options.durationMs ?? 15_000,
@@ -101,6 +103,7 @@ export function sharding(options: ShardingOptions): Sharding {
       signal: stop.signal,
       clock,
       wallClock,
+      random,
       onLost: (reason) => onLost(`the lease ${lease}: ${reason}`),
       ...timing,
       ...(onError ? { onError } : {}),

@@ -1,4 +1,5 @@
 /** A VM without an instance: one is made, exactly one, or the one that an earlier attempt made is found. */
+import type { Instance } from '../../clouds/cloud.ts'
 import type { VM } from '../../crds/vm.ts'
 import type { Action } from './action.ts'
 import { decideRestored } from './decide-restored.ts'
@@ -18,7 +19,7 @@ const longestUserDataMs = 60_000
 export function decideCreate(situation: Situation): Action {
   const { look } = situation
   const made = madeInstance(situation)
-  if (made && isStaying(made)) return { kind: 'record', instance: made, how: 'found', verdict: launching(made.id) }
+  if (made && isStaying(made)) return taken(situation, made)
   const restored = decideRestored(situation)
   if (restored) return restored
   if (!look) return prepared(situation) ?? { kind: 'look' }
@@ -29,14 +30,28 @@ export function decideCreate(situation: Situation): Action {
 export function decideCreateOutcome(situation: Situation, intent: CreateIntent): Action {
   const { look, now, view, access } = situation
   const made = madeInstance(situation)
-  if (made) return { kind: 'record', instance: made, how: 'found', verdict: launching(made.id) }
+  if (made && isStaying(made)) return taken(situation, made, intent.token)
   if (access.kind !== 'ready') return { kind: 'listen', expecting: false }
   if (look?.token !== intent.token) return { kind: 'look', token: intent.token }
 
   const repeatable = repeatableAt(intent, access.guarantees, now)
   if (look.at < repeatable) return wait(unresolved(repeatable), lookAgainMs(intent, repeatable, now))
   if (view.lagging) return wait(lookupLags(), 60_000)
-  return attempt(situation)
+  // What is gone may be of an attempt before this one: it is the outcome only when nothing else can be.
+  return made ? found(made) : attempt(situation)
+}
+
+/**
+ * A listing may still show what an attempt before this one made and the cloud has taken back, while this one has made another:
+ * so it is asked for by its id first, which says so.
+ */
+function taken({ look }: Situation, made: Instance, token?: string): Action {
+  if (look?.id?.id === made.id) return found(made)
+  return { kind: 'look', id: made.id, ...(token !== undefined && { token }) }
+}
+
+function found(instance: Instance): Action {
+  return { kind: 'record', instance, how: 'found', verdict: launching(instance.id) }
 }
 
 function attempt(situation: Situation): Action {

@@ -40,11 +40,13 @@ describe('a VM without an instance', () => {
     })
   })
 
-  it('takes the instance that carries its tag rather than making one', () => {
+  it('takes the instance that carries its tag rather than making one, once it was asked for by its id', () => {
     const vm = givenVM()
     const sightings = [seen(givenInstance(vm, { state: 'pending' }))]
+    const look = { id: { id: 'i-1', known: true } }
 
-    expect(decide(givenSituation({ vm, sightings }))).toMatchObject({ kind: 'record', instance: { id: 'i-1' } })
+    expect(decide(givenSituation({ vm, sightings }))).toEqual({ kind: 'look', id: 'i-1' })
+    expect(decide(givenSituation({ vm, sightings, look }))).toMatchObject({ kind: 'record', instance: { id: 'i-1' } })
   })
 
   it('waits for its turn at the account before it is looked up', () => {
@@ -141,19 +143,30 @@ describe('a create whose outcome is not known', () => {
     expect(decide(givenSituation({ vm: intended({}) }))).toEqual({ kind: 'look', token })
   })
 
-  it('is fulfilled by the instance that is found, alive or not', () => {
-    const vm = intended({})
-    const running = seen(givenInstance(vm))
-    const ended = seen(givenInstance(vm, { state: 'terminated' }))
+  const asked = { token, id: { id: 'i-1', known: true } }
 
-    expect(decide(givenSituation({ vm, sightings: [running] }))).toMatchObject({ kind: 'record', how: 'found' })
-    expect(decide(givenSituation({ vm, sightings: [ended] }))).toMatchObject({ kind: 'record', how: 'found' })
+  it('is fulfilled by the instance that is found, once it was asked for by its id', () => {
+    const vm = intended({})
+    const sightings = [seen(givenInstance(vm))]
+
+    expect(decide(givenSituation({ vm, sightings, look: { token } }))).toEqual({ kind: 'look', token, id: 'i-1' })
+    expect(decide(givenSituation({ vm, sightings, look: asked }))).toMatchObject({ kind: 'record', how: 'found' })
+  })
+
+  it('is fulfilled by one that is gone only when nothing else can have been made', () => {
+    const ended = seen(givenInstance(givenVM(), { state: 'terminated' }))
+    const young = givenSituation({ vm: intended({ ageMs: 39_000 }), sightings: [ended], look: { token } })
+    const old = givenSituation({ vm: intended({ ageMs: 40_000 }), sightings: [ended], look: { token } })
+
+    expect(decide(young)).toMatchObject({ kind: 'wait', verdict: { reason: 'CreateUnresolved' } })
+    expect(decide(old)).toMatchObject({ kind: 'record', how: 'found', instance: { state: 'terminated' } })
   })
 
   it('is fulfilled by an instance that lost its tag but has the token', () => {
     const vm = intended({})
+    const sightings = [seen(givenInstance(vm, { tags: {} }))]
 
-    expect(decide(givenSituation({ vm, sightings: [seen(givenInstance(vm, { tags: {} }))] })).kind).toBe('record')
+    expect(decide(givenSituation({ vm, sightings, look: asked })).kind).toBe('record')
   })
 
   it('is not repeated while a lookup may not show yet what it made', () => {

@@ -117,14 +117,14 @@ function conditionsOf(vm: VM, verdict: Verdict, now: Date): Condition[] {
   return [...conditions]
 }
 
-/** What the cloud shows of it. An address is empty while there is none. */
+/** What the cloud shows of it; of one that is gone that may be little. An address is empty while there is none. */
 function shown(instance: Instance, before: VMStatus): VMStatus {
   return {
     instanceID: instance.id,
     publicIP: instance.publicIP,
     privateIP: instance.privateIP,
     zone: instance.zone || (before.zone ?? ''),
-    instanceType: instance.instanceType,
+    instanceType: instance.instanceType || (before.instanceType ?? ''),
     ...(instance.launchTime === '' ? {} : { launchTime: instance.launchTime }),
   }
 }

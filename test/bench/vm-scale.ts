@@ -248,7 +248,7 @@ for (const size of sizes) {
         value: measured.readySeconds,
         unit: 's',
         against: { label: `the same ${WRITES_PER_VM} writes a VM by a bare generator`, value: measured.floorSeconds },
-        expected: 'at most 1.5 times',
+        expected: kind.readyWithin(main),
       },
       {
         label: 'apiserver writes to a VM and its status until Ready',

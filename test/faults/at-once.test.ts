@@ -40,8 +40,8 @@ it('looks a thousand VMs up in few calls before it creates them, and stops and s
 
   for (const name of names) cluster.user.patch(vmKind, { namespace, name }, { spec: { powerState: 'Running' } })
   await time.run(() => false, 5 * 60_000)
-  world.end()
+  await world.end()
   expect(settled('running')).toBe(COUNT)
   expect(sim.calls.byAction.StartInstances.calls).toBeLessThanOrEqual(20)
-  expect(world.breaches).toEqual([])
+  expect(world.cloud.breaches).toEqual([])
 })

@@ -3,15 +3,23 @@
  * once at rest nothing is written any more. A life is a value: written down, it can be lived again.
  */
 import { vmKind } from '../../crds/vm.ts'
-import { type CloudMoodName, cloudMoods, type WatchMoodName, watchMoods } from './moods.ts'
+import {
+  type CloudMoodName,
+  cloudMoods,
+  type GceMoodName,
+  gceMoods,
+  isGceMood,
+  type WatchMoodName,
+  watchMoods,
+} from './moods.ts'
 import { chance } from './random.ts'
 import { type Scenario, scenarios } from './scenarios.ts'
 import { mishaps as everyMishap, type Mishap } from './side-effects.ts'
-import { createWorld, type World } from './world.ts'
+import { createGceWorld, createWorld, type World } from './world.ts'
 
 export interface Life {
   readonly scenario: string
-  readonly cloud: CloudMoodName
+  readonly cloud: CloudMoodName | GceMoodName
   readonly watch: WatchMoodName
   readonly seed: number
   /** What befalls which side effect, by its number. */
@@ -38,22 +46,24 @@ export async function live({ cloud, watch, seed, ...life }: Life): Promise<Outco
   const random = chance(seed)
   const planned = new Map(life.mishaps)
   let left = mostInAStorm
-  const world = createWorld({
+  const options = {
     random,
-    cloud: cloudMoods[cloud],
     watch: watchMoods[watch],
-    mishapAt(index) {
+    mishapAt(index: number) {
       const mishap = planned.get(index)
       if (mishap || left === 0 || life.storm === 0 || !random.happens(life.storm)) return mishap
       left--
       return random.oneOf(everyMishap)
     },
-  })
+  }
+  const world = isGceMood(cloud)
+    ? await createGceWorld({ ...options, cloud: gceMoods[cloud] })
+    : createWorld({ ...options, cloud: cloudMoods[cloud] })
   try {
     const problems = await run(scenarioNamed(life.scenario), world, () => random.between(0, 3_000))
-    return { problems: [...problems, ...world.breaches], effects: world.effects.seen }
+    return { problems: [...problems, ...world.cloud.breaches], effects: world.effects.seen }
   } finally {
-    world.end()
+    await world.end()
   }
 }
 
@@ -75,12 +85,12 @@ async function run({ steps, end }: Scenario, world: World, pauseMs: () => number
 }
 
 /** Whatever was still on its way may arrive; what is written, and done at the cloud, after that. */
-export async function doneInQuiet({ time, cluster, sim }: World): Promise<string[]> {
+export async function doneInQuiet({ time, cluster, cloud }: World): Promise<string[]> {
   await time.run(() => false, restMs)
-  const before = { writes: cluster.writes, logged: cluster.log.length, mutations: sim.calls.mutations }
+  const before = { writes: cluster.writes, logged: cluster.log.length, mutations: cloud.mutations }
   await time.run(() => false, quietMs)
   const written = cluster.writes - before.writes
-  const mutated = sim.calls.mutations - before.mutations
+  const mutated = cloud.mutations - before.mutations
   return [
     ...(written > 0 ? [`${written} writes after it came to rest: ${cluster.log.slice(before.logged).join('; ')}`] : []),
     ...(mutated > 0 ? [`${mutated} mutations after it came to rest`] : []),
@@ -106,4 +116,30 @@ export async function failuresAmong(lives: Iterable<Life> | AsyncIterable<Life>)
 
 function replayWords(life: Life): string {
   return `again: FAULTS_REPLAY='${JSON.stringify(life)}' vitest run test/faults/campaign.test.ts`
+}
+
+type MoodName = Life['cloud']
+
+/** How much, and which, as the environment says. */
+export function extent({ FAULTS_SCALE = '1', FAULTS_SEED = '1' }: NodeJS.ProcessEnv) {
+  return { scale: Number(FAULTS_SCALE), firstSeed: Number(FAULTS_SEED) }
+}
+
+/** One life for each mishap around each of its side effects. */
+export async function* eachMishap(scenario: string, cloud: MoodName, seed: number): AsyncGenerator<Life> {
+  const calm: Life = { scenario, cloud, watch: 'prompt', seed, mishaps: [], storm: 0 }
+  const { effects } = await live(calm)
+  yield calm
+  for (const index of effects.keys()) for (const mishap of everyMishap) yield { ...calm, mishaps: [[index, mishap]] }
+}
+
+/** Lives of any scenario in which six mishaps at most befall any side effects. */
+export function* storms(cloud: MoodName, count: number, firstSeed: number): Generator<Life> {
+  const all = scenarios.map(({ name }) => name) as [string, ...string[]]
+  const watches = Object.keys(watchMoods) as [WatchMoodName, ...WatchMoodName[]]
+  for (let index = 0; index < count; index++) {
+    const seed = firstSeed * 1_000_003 + index
+    const { oneOf } = chance(seed)
+    yield { scenario: oneOf(all), cloud, watch: oneOf(watches), seed, mishaps: [], storm: oneOf([0.1, 0.3]) }
+  }
 }

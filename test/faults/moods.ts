@@ -2,8 +2,9 @@
  * How the cloud and the watches behave in a life, by name. The controller is told what EC2 would tell it (a token that holds
  * for a day, a lookup that lags ten seconds at most) unless a mood says otherwise.
  */
+import type { CloudMood } from './cloud-side.ts'
+import type { GceMood } from './gce-side.ts'
 import type { WatchFaults } from './model-cluster.ts'
-import type { CloudMood } from './world.ts'
 
 const dayMs = 24 * 3_600_000
 const lagMs = 10_000
@@ -59,6 +60,21 @@ export const cloudMoods = {
   },
 } as const satisfies Record<string, CloudMood>
 export type CloudMoodName = keyof typeof cloudMoods
+
+/** Of the server that speaks Compute Engine. The controller is told what `clouds/gcp` says of it. */
+export const gceMoods = {
+  'Compute Engine is as documented': { gce: {} },
+  /** The name alone must do, and operations take longer than anybody waits. */
+  'Compute Engine forgets request ids, lags and is slow': {
+    gce: { requestIdMs: 0, listLagMs: 20_000, insertMs: 40_000, startMs: 40_000 },
+  },
+  'Compute Engine has full zones': { gce: { listLagMs: 25_000 }, fullZones: true },
+} as const satisfies Record<string, GceMood>
+export type GceMoodName = keyof typeof gceMoods
+
+export function isGceMood(name: CloudMoodName | GceMoodName): name is GceMoodName {
+  return name in gceMoods
+}
 
 export const watchMoods = {
   prompt: { maxDelayMs: 0, silence: 0 },

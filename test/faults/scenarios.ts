@@ -28,13 +28,13 @@ export function theVM(world: World): VM | undefined {
 }
 
 export const create = (spec: Partial<VM['spec']> = {}): Step => ({
-  act: ({ cluster }) =>
+  act: ({ cluster, cloud }) =>
     void cluster.user.create(vmKind, {
       metadata: key,
       spec: {
-        provider: 'sim',
+        provider: cloud.provider,
         credentialRef: { name: 'main' },
-        instanceType: 't3.micro',
+        instanceType: 'e2-micro',
         image: 'ami-1',
         powerState: 'Running',
         deletionPolicy: 'Delete',
@@ -60,28 +60,28 @@ export const remove: Step = {
 export const atOnce = (step: Step): Step => ({ act: step.act })
 
 export const outside = (action: 'stop' | 'start' | 'terminate' | 'interrupt', until: Step['until']): Step => ({
-  act: ({ sim }) => {
-    const ids = sim
+  act: ({ cloud }) => {
+    const ids = cloud
       .instances()
       .filter(isAlive)
       .map(({ id }) => id)
-    if (ids.length > 0) sim.outside({ action, ids })
+    if (ids.length > 0) cloud.outside({ action, ids })
   },
   ...(until && { until }),
 })
 
 export const retag: Step = {
-  act: ({ sim }) => {
-    const ids = sim
+  act: ({ cloud }) => {
+    const ids = cloud
       .instances()
       .filter(isAlive)
       .map(({ id }) => id)
     if (ids.length === 0) return
-    sim.outside({ action: 'untag', ids, keys: [instanceTags.vmUID, instanceTags.cluster] })
-    sim.outside({ action: 'tag', ids, tags: { Name: 'mine now' } })
+    cloud.outside({ action: 'untag', ids, keys: [instanceTags.vmUID, instanceTags.cluster] })
+    cloud.outside({ action: 'tag', ids, tags: { Name: 'mine now' } })
   },
-  until: ({ sim }) =>
-    sim
+  until: ({ cloud }) =>
+    cloud
       .instances()
       .filter(isAlive)
       .every(({ tags }) => tags[instanceTags.vmUID] && tags.Name === 'web-1'),
@@ -99,17 +99,18 @@ export function hasReason(reason: string): (world: World) => boolean {
   return (world) => getCondition(theVM(world)?.status?.conditions, 'Ready')?.reason === reason
 }
 
-export const nothingLeft = ({ sim }: World): string | undefined => {
-  const alive = sim.instances().filter(isAlive)
+export const nothingLeft = ({ cloud }: World): string | undefined => {
+  const alive = cloud.instances().filter(isAlive)
   return alive.length === 0 ? undefined : `${alive.map(({ id, state }) => `${id} (${state})`).join(', ')} is left`
 }
 
-export const oneLeftUntagged = ({ sim }: World): string | undefined => {
-  const alive = sim.instances().filter(isAlive)
+export const oneLeftUntagged = ({ cloud }: World): string | undefined => {
+  const alive = cloud.instances().filter(isAlive)
   if (alive.length !== 1) return `${alive.length} instances are left, not one`
   return alive[0]?.tags[instanceTags.vmUID] === undefined ? undefined : 'it still carries our tags'
 }
 
+const isBack = (world: World) => (world.cloud.keepsSpot ? isReadyAgain(world) : replaced(world))
 const replaced = (world: World) => isReady(world) && (theVM(world)?.status?.incarnation ?? 0) > 0
 
 export const scenarios: readonly Scenario[] = [
@@ -135,7 +136,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'resized while stopped',
     steps: [
       create({ powerState: 'Stopped' }),
-      change({ instanceType: 't3.large' }),
+      change({ instanceType: 'e2-standard-2' }),
       change({ powerState: 'Running' }),
       remove,
     ],
@@ -158,7 +159,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'interrupted as a spot instance',
-    steps: [create({ marketType: 'Spot', replacePolicy: 'OnTermination' }), outside('interrupt', replaced), remove],
+    steps: [create({ marketType: 'Spot', replacePolicy: 'OnTermination' }), outside('interrupt', isBack), remove],
     end: nothingLeft,
   },
   {
@@ -171,9 +172,9 @@ export const scenarios: readonly Scenario[] = [
     name: 'taken over',
     steps: [
       {
-        act: ({ sim, cluster }) => {
-          const [instance] = sim.outside({ action: 'launch', image: 'ami-1' })
-          create({ adopt: { instanceID: instance?.id ?? '' } }).act({ sim, cluster } as World)
+        act: (world) => {
+          const [instance] = world.cloud.outside({ action: 'launch', image: 'ami-1' })
+          create({ adopt: { instanceID: instance?.id ?? '' } }).act(world)
         },
         until: isReady,
       },
@@ -184,5 +185,5 @@ export const scenarios: readonly Scenario[] = [
 ]
 
 function isReadyAgain(world: World): boolean {
-  return isReady(world) && world.sim.instances().some(({ state }) => state === 'running')
+  return isReady(world) && world.cloud.instances().some(({ state }) => state === 'running')
 }

@@ -14,6 +14,8 @@ export interface VirtualTime {
   /** Lets time pass until the test holds, for at most so long. Resolves with whether it held. */
   run(until: () => boolean, forMs: number): Promise<boolean>
   process(name: string): Process
+  /** Something happens outside: time stands still until what this returns is called. */
+  stop(): () => void
 }
 
 export interface Process {
@@ -40,6 +42,7 @@ export function virtualTime(start = Date.parse('2026-01-02T03:04:05Z')): Virtual
   let time = start
   let order = 0
   const tasks: Task[] = []
+  const stops = new Set<symbol>()
 
   /** A binary heap: the earliest first, of equals the one that was asked for first. */
   const before = (a: Task, b: Task) => a.at < b.at || (a.at === b.at && a.order < b.order)
@@ -90,7 +93,8 @@ export function virtualTime(start = Date.parse('2026-01-02T03:04:05Z')): Virtual
     async run(until, forMs) {
       const deadline = time + forMs
       for (;;) {
-        await settle()
+        do await settle()
+        while (stops.size > 0)
         if (until()) return true
         while (tasks[0]?.cancelled) pop()
         const next = tasks[0]
@@ -104,6 +108,11 @@ export function virtualTime(start = Date.parse('2026-01-02T03:04:05Z')): Virtual
       }
     },
     process: (name) => process(name, clock),
+    stop() {
+      const stop = Symbol()
+      stops.add(stop)
+      return () => void stops.delete(stop)
+    },
   }
 }
 

@@ -1,15 +1,11 @@
 /**
- * A world in virtual time: a model API server, a simulated cloud, and replicas of the VM controller, each the real one
+ * A world in virtual time: a model API server, a cloud, and replicas of the VM controller, each the real one
  * with its real cache, queue, lease, batches and listing. Replicas that die or freeze are followed by another, as a Deployment
  * does it.
  */
-import { type MeteredCloud, meteredCloud } from '../../clouds/metered-cloud.ts'
+import { meteredCloud } from '../../clouds/metered-cloud.ts'
 import { meters } from '../../clouds/meters.ts'
-import { inProcess, type SimTransport } from '../../clouds/sim/exchange.ts'
-import type { SimSettingsInput } from '../../clouds/sim/settings.ts'
 import { createSim, type Sim } from '../../clouds/sim/sim.ts'
-import { simCloud } from '../../clouds/sim/sim-cloud.ts'
-import type { SimAction } from '../../clouds/sim/wire.ts'
 import { sharding } from '../../controller/sharding/sharding.ts'
 import { vmController } from '../../controller/vm/vm-controller.ts'
 import { type Credential, credentialKind } from '../../crds/credential.ts'
@@ -20,63 +16,55 @@ import { runController } from '../../kube/controller.ts'
 import { eventRecorder } from '../../kube/events.ts'
 import { keyString } from '../../kube/resource.ts'
 import { workQueue } from '../../kube/work-queue.ts'
-import { liveness } from './liveness.ts'
+import { type CloudMood, type CloudSide, simSide } from './cloud-side.ts'
+import { type GceMood, gceSide } from './gce-side.ts'
 import { type ModelCluster, modelCluster, type WatchFaults } from './model-cluster.ts'
 import type { Chance } from './random.ts'
 import { type Mishap, type Plan, type SideEffects, sideEffects } from './side-effects.ts'
 import { type Process, type VirtualTime, virtualTime } from './virtual-time.ts'
-import { rearrangeZones, zonalCloud, zonalServer } from './zones.ts'
 
 export interface WorldOptions {
   readonly random: Chance
-  readonly cloud: CloudMood
   readonly watch: WatchFaults
   readonly mishapAt: Plan['mishapAt']
 }
 
-/** How the cloud keeps its promises. The controller is told `tokenValidityMs` and `lookupLagMs`, whatever is true. */
-export interface CloudMood {
-  readonly settings: SimSettingsInput
-  readonly tokenValidityMs: number
-  readonly lookupLagMs: number
-  /** It is as Compute Engine is, see `zones.ts`. */
-  readonly zonal?: boolean
-}
-
 export interface World {
   readonly time: VirtualTime
-  readonly sim: Sim
+  readonly cloud: CloudSide
   readonly cluster: ModelCluster
   readonly effects: SideEffects
-  /** Every breach of "one VM, one instance" as it happened. */
-  readonly breaches: readonly string[]
   /** What the controllers failed at, beside the mishaps. */
   readonly troubles: readonly string[]
-  /** Ends every replica. */
-  end(): void
+  /** Ends every replica, and the cloud. */
+  end(): Promise<void>
+}
+
+/** One on the simulated cloud. */
+export interface SimWorld extends World {
+  readonly sim: Sim
 }
 
 export const clusterUID = 'cccccccc-0000-4000-8000-000000000000'
 export const namespace = 'team-a'
 
-const mutating: ReadonlySet<SimAction> = new Set([
-  'RunInstances',
-  'StartInstances',
-  'StopInstances',
-  'TerminateInstances',
-  'ModifyInstanceAttribute',
-  'CreateTags',
-  'DeleteTags',
-])
-
-export function createWorld({ random, cloud: mood, watch, mishapAt }: WorldOptions): World {
+export function createWorld({ cloud: mood, ...options }: WorldOptions & { readonly cloud: CloudMood }): SimWorld {
   const time = virtualTime()
-  const sim = createSim({ now: time.now, random: random.next, settings: mood.settings })
+  const sim = createSim({ now: time.now, random: options.random.next, settings: mood.settings })
+  return { ...worldOn(simSide(sim, mood, time, options.random), time, options), sim }
+}
+
+/** One on the server that speaks Compute Engine. */
+export async function createGceWorld({
+  cloud: mood,
+  ...options
+}: WorldOptions & { readonly cloud: GceMood }): Promise<World> {
+  const time = virtualTime()
+  return worldOn(await gceSide(mood, time, options.random), time, options)
+}
+
+function worldOn(cloud: CloudSide, time: VirtualTime, { random, watch, mishapAt }: WorldOptions): World {
   const cluster = modelCluster(time, random, watch)
-  const watched = liveness(sim)
-  const direct = inProcess(sim, { sleep: time.sleep })
-  const inner = mood.zonal ? zonalServer(direct) : direct
-  if (mood.zonal) rearrangeZones(sim, time.clock, random)
   const troubles: string[] = []
   const replicas = new Set<{ readonly process: Process; readonly stop: AbortController }>()
   let count = 0
@@ -84,7 +72,7 @@ export function createWorld({ random, cloud: mood, watch, mishapAt }: WorldOptio
 
   const effects = sideEffects(time, {
     mishapAt,
-    lateMs: random.between(100, Math.max(200, Math.min(5_000, mood.lookupLagMs - 1_000))),
+    lateMs: random.between(100, 5_000),
     frozenMs: random.between(20_000, 60_000),
     onKilled: () => void time.clock.after(random.between(500, 5_000), startReplica),
   })
@@ -123,6 +111,7 @@ export function createWorld({ random, cloud: mood, watch, mishapAt }: WorldOptio
       signal,
       clock,
       wallClock: time.now,
+      random: random.next,
       onAcquired: () => {
         for (const vm of vms.list()) queue.add(keyString(vm.metadata))
       },
@@ -182,14 +171,18 @@ export function createWorld({ random, cloud: mood, watch, mishapAt }: WorldOptio
   }
 
   function registryFor(process: Process) {
-    const metered: MeteredCloud = cloudFor(process)
+    const { provider, region, account } = cloud
+    const { sleep, clock } = process
+    const called = cloud.cloudFor(process, effects.sideEffect)
+    const meter = meters({ now: clock.now, sleep }).of({ provider, account, region, limits: called.limits })
+    const metered = meteredCloud({ cloud: called, meter, now: clock.now, sleep })
     return {
       access: () => ({
         kind: 'ready' as const,
         cloud: metered,
-        account: '123456789012',
-        provider: 'sim',
-        region: 'sim-1',
+        account,
+        provider,
+        region,
         version: 'key-1',
         deleting: false,
       }),
@@ -197,53 +190,25 @@ export function createWorld({ random, cloud: mood, watch, mishapAt }: WorldOptio
     }
   }
 
-  function cloudFor(process: Process): MeteredCloud {
-    const transport: SimTransport = {
-      send(request, signal) {
-        const act = () => inner.send(request, signal).finally(watched.check)
-        if (!mutating.has(request.action)) return process.deliver(act())
-        const { action } = request
-        return effects.sideEffect(process, { kind: 'cloud', what: action }, act, () => new Error('socket hang up'))
-      },
-    }
-    const { sleep, clock } = process
-    const own = simCloud({
-      transport,
-      accessKey: 'AKIA',
-      secretKey: 'secret',
-      region: 'sim-1',
-      sleep,
-      guarantees: { tokenValidityMs: mood.tokenValidityMs, lookupLagMs: mood.lookupLagMs },
-    })
-    const cloud = mood.zonal ? zonalCloud(own) : own
-    const meter = meters({ now: clock.now, sleep }).of({
-      provider: 'sim',
-      account: '123456789012',
-      region: 'sim-1',
-      limits: cloud.limits,
-    })
-    return meteredCloud({ cloud, meter, now: clock.now, sleep })
-  }
-
   cluster.user.create(credentialKind, {
     metadata: { name: 'main', namespace, finalizers: [finalizers.credential] },
-    spec: { provider: 'sim', source: 'Secret', secretRef: { name: 'main' }, region: 'sim-1' },
+    spec: { provider: cloud.provider, source: 'Secret', secretRef: { name: 'main' }, region: cloud.region },
   })
   startReplica()
 
   return {
     time,
-    sim,
+    cloud,
     cluster,
     effects,
-    breaches: watched.breaches,
     troubles,
-    end() {
+    async end() {
       isOver = true
       for (const { process, stop } of replicas) {
         process.kill()
         stop.abort()
       }
+      await cloud.end()
     },
   }
 }

@@ -7,7 +7,7 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { decodeJwt, type JWTPayload, jwtVerify } from 'jose'
 import { GceRefusal } from './refusal.ts'
-import type { GceSettings } from './settings.ts'
+import type { GceSettings, GceTime } from './settings.ts'
 
 export const PROJECT = 'skyclust-test'
 /** By which a workload says who it is. */
@@ -45,11 +45,11 @@ export class OAuthRefusal extends Error {
   }
 }
 
-export function accounts(settings: GceSettings, tokenUri: () => string): Accounts {
+export function accounts(settings: GceSettings, tokenUri: () => string, time: GceTime): Accounts {
   const tokens = new Map<string, number>()
   let isDeleted = false
   let issued = 0
-  const now = () => Date.now() + settings.clockAheadMs
+  const now = () => time.now() + settings.clockAheadMs
 
   function issue(): string {
     const token = `ya29.${randomUUID()}`

@@ -16,7 +16,7 @@ import { type GceProjectState, gceProject, type StoredInstance } from './project
 import { GceRefusal, notFound } from './refusal.ts'
 import { routeOf } from './routes.ts'
 import { checkMessage } from './schema.ts'
-import { type GceFault, type GceSettings, quickSettings } from './settings.ts'
+import { type GceFault, type GceSettings, type GceTime, quickSettings, realTime } from './settings.ts'
 
 export interface Gce extends AsyncDisposable {
   /** For SKYCLUST_GCP_ENDPOINT. */
@@ -46,11 +46,11 @@ interface ApiCall {
   readonly signal: AbortSignal
 }
 
-export async function startGce(settings: Partial<GceSettings> = {}): Promise<Gce> {
+export async function startGce(settings: Partial<GceSettings> = {}, time: GceTime = realTime): Promise<Gce> {
   const current: GceSettings = { ...quickSettings, ...settings }
   let url = ''
-  const registered = accounts(current, () => `${url}${TOKEN}`)
-  const project = gceProject(current, () => `${url}/compute/v1/projects/${PROJECT}`)
+  const registered = accounts(current, () => `${url}${TOKEN}`, time)
+  const project = gceProject(current, () => `${url}/compute/v1/projects/${PROJECT}`, time)
   const faults: GceFault[] = []
   const calls: string[] = []
 

@@ -7,14 +7,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { startGce } from './gce-server.ts'
-
-const mutations: ReadonlySet<string> = new Set(
-  ['insert', 'delete', 'start', 'resume', 'stop', 'setLabels', 'setMachineType'].map((verb) => `instances.${verb}`),
-)
+import { isMutation } from './routes.ts'
 
 const gce = await startGce()
 const counts = createServer((_, response) => {
-  const changing = gce.calls.filter((action) => mutations.has(action)).length
+  const changing = gce.calls.filter(isMutation).length
   response.end(JSON.stringify({ reads: gce.calls.length - changing, mutations: changing }))
 })
 counts.listen(0, '127.0.0.1')

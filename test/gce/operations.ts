@@ -1,8 +1,7 @@
 /** Operations of a project: begun at once, carried out when their time has come, kept to be asked for. */
-import { randomInt } from 'node:crypto'
 import type { GceOperation } from '../../clouds/gcp/compute-types.ts'
 import { invalidField, notFound } from './refusal.ts'
-import type { GceSettings } from './settings.ts'
+import type { GceSettings, GceTime } from './settings.ts'
 
 export interface Failure {
   readonly code: string
@@ -40,18 +39,18 @@ interface Kept {
   readonly carryOut: () => Failure | undefined
 }
 
-export function operations(settings: GceSettings, rootOf: () => string): Operations {
+export function operations(settings: GceSettings, rootOf: () => string, time: GceTime): Operations {
   const kept = new Map<string, Kept>()
   const byRequest = new Map<string, { readonly key: string; readonly until: number }>()
 
   function settle(): void {
-    const due = [...kept.values()].filter(({ shown, endsAt }) => shown.status !== 'DONE' && endsAt <= Date.now())
+    const due = [...kept.values()].filter(({ shown, endsAt }) => shown.status !== 'DONE' && endsAt <= time.now())
     for (const operation of due.sort((a, b) => a.endsAt - b.endsAt)) {
       const failure = operation.carryOut()
       operation.shown = {
         ...operation.shown,
         status: 'DONE',
-        endTime: timestamp(),
+        endTime: timestamp(time),
         ...(failure && {
           error: { errors: [{ code: failure.code, message: failure.message }] },
           httpErrorStatusCode: failure.status,
@@ -74,10 +73,10 @@ export function operations(settings: GceSettings, rootOf: () => string): Operati
     get: (zone, name) => find(zone, name).shown,
 
     begin({ type, zone, targetId, targetLink, user, requestId, takesMs, carryOut }) {
-      const name = `operation-${Date.now()}-${randomInt(2 ** 40).toString(16)}`
+      const name = `operation-${time.now()}-${Math.floor(time.random() * 2 ** 40).toString(16)}`
       const shown = {
         kind: 'compute#operation',
-        id: freshId(),
+        id: freshId(time),
         name,
         zone: `${rootOf()}/zones/${zone}`,
         operationType: type,
@@ -85,13 +84,13 @@ export function operations(settings: GceSettings, rootOf: () => string): Operati
         targetLink,
         user,
         status: 'RUNNING' as const,
-        insertTime: timestamp(),
-        startTime: timestamp(),
+        insertTime: timestamp(time),
+        startTime: timestamp(time),
         selfLink: `${rootOf()}/zones/${zone}/operations/${name}`,
         ...(requestId && { clientOperationId: requestId }),
       }
-      kept.set(`${zone}/${name}`, { shown, endsAt: Date.now() + takesMs, carryOut })
-      if (requestId) byRequest.set(requestId, { key: `${zone}/${name}`, until: Date.now() + settings.requestIdMs })
+      kept.set(`${zone}/${name}`, { shown, endsAt: time.now() + takesMs, carryOut })
+      if (requestId) byRequest.set(requestId, { key: `${zone}/${name}`, until: time.now() + settings.requestIdMs })
       return shown
     },
 
@@ -101,22 +100,12 @@ export function operations(settings: GceSettings, rootOf: () => string): Operati
         throw invalidField('requestId', requestId, 'The request ID must be a valid UUID.')
       }
       const earlier = byRequest.get(requestId)
-      return earlier && Date.now() < earlier.until ? kept.get(earlier.key)?.shown : undefined
+      return earlier && time.now() < earlier.until ? kept.get(earlier.key)?.shown : undefined
     },
 
     async wait(zone, name, signal) {
       const { endsAt } = find(zone, name)
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, Math.max(0, endsAt - Date.now()) + 1)
-        signal.addEventListener(
-          'abort',
-          () => {
-            clearTimeout(timer)
-            resolve()
-          },
-          { once: true },
-        )
-      })
+      await time.sleep(Math.max(0, endsAt - time.now()) + 1, signal).catch(() => undefined)
       settle()
       return find(zone, name).shown
     },
@@ -124,11 +113,11 @@ export function operations(settings: GceSettings, rootOf: () => string): Operati
 }
 
 /** As Google writes times. */
-export function timestamp(): string {
-  return new Date().toISOString().replace('Z', '+00:00')
+export function timestamp({ now }: GceTime): string {
+  return new Date(now()).toISOString().replace('Z', '+00:00')
 }
 
 /** Google's ids are numbers of 64 bits. */
-export function freshId(): string {
-  return `${randomInt(1, 9)}${String(randomInt(2 ** 47)).padStart(15, '0')}${randomInt(100, 999)}`
+export function freshId({ random }: GceTime): string {
+  return String(Math.floor((1 + 7 * random()) * 1e6)) + String(Math.floor(random() * 1e12)).padStart(12, '0')
 }

@@ -5,7 +5,7 @@ import { PROJECT } from './accounts.ts'
 import { type Failure, freshId, type Operations, operations, timestamp } from './operations.ts'
 import { GceRefusal, invalidField, notFound } from './refusal.ts'
 import { checkMessage } from './schema.ts'
-import type { GceSettings } from './settings.ts'
+import type { GceSettings, GceTime } from './settings.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 export type StoredInstance = Mutable<Required<Pick<GceInstance, 'id' | 'name' | 'zone' | 'status' | 'machineType'>>> &
@@ -56,15 +56,25 @@ interface InsertBody {
   readonly serviceAccounts?: readonly { readonly email?: string }[]
 }
 
-export function gceProject(settings: GceSettings, rootOf: () => string): GceProjectState {
+export function gceProject(settings: GceSettings, rootOf: () => string, time: GceTime): GceProjectState {
   const byId = new Map<string, StoredInstance>()
   /** What lists may still show. */
   const deleted: { readonly instance: StoredInstance; readonly at: number }[] = []
-  const ops = operations(settings, rootOf)
+  const ops = operations(settings, rootOf, time)
+  /** What is provisioned until then. */
+  const staged: { readonly instance: StoredInstance; readonly at: number }[] = []
   let addresses = 10
 
-  function find(zone: string, key: string): StoredInstance {
+  function settle(): void {
+    while (staged[0] && staged[0].at <= time.now()) {
+      const { instance } = staged.shift() ?? {}
+      if (instance?.status === 'PROVISIONING') instance.status = 'STAGING'
+    }
     ops.settle()
+  }
+
+  function find(zone: string, key: string): StoredInstance {
+    settle()
     knownZone(zone)
     const found = [...byId.values()].find(
       (one) => zoneOf(one) === zone && (one.id === key || (one.name === key && !/^\d/.test(key))),
@@ -91,11 +101,11 @@ export function gceProject(settings: GceSettings, rootOf: () => string): GceProj
 
   function remove(instance: StoredInstance): void {
     byId.delete(instance.id)
-    deleted.push({ instance, at: Date.now() })
+    deleted.push({ instance, at: time.now() })
   }
 
   function insert(call: Call, body: unknown): GceOperation {
-    ops.settle()
+    settle()
     const { zone } = call
     knownZone(zone)
     const repeated = ops.repeated(call.requestId)
@@ -115,9 +125,7 @@ export function gceProject(settings: GceSettings, rootOf: () => string): GceProj
     const instance = stored(wanted, zone)
     byId.set(instance.id, instance)
     const { insertMs } = settings
-    setTimeout(() => {
-      if (instance.status === 'PROVISIONING') instance.status = 'STAGING'
-    }, insertMs / 2).unref()
+    staged.push({ instance, at: time.now() + insertMs / 2 })
     const carryOut = () => {
       const failure = noRoomIn(zone)
       if (failure) remove(instance)
@@ -128,8 +136,8 @@ export function gceProject(settings: GceSettings, rootOf: () => string): GceProj
   }
 
   function stored(wanted: InsertBody, zone: string): StoredInstance {
-    const id = freshId()
-    const at = timestamp()
+    const id = freshId(time)
+    const at = timestamp(time)
     addresses++
     return {
       ...(wanted as GceInstance),
@@ -153,7 +161,7 @@ export function gceProject(settings: GceSettings, rootOf: () => string): GceProj
 
   function run(instance: StoredInstance): void {
     instance.status = 'RUNNING'
-    instance.lastStartTimestamp = timestamp()
+    instance.lastStartTimestamp = timestamp(time)
     instance.networkInterfaces = (instance.networkInterfaces ?? []).map((nic) => ({
       ...nic,
       ...(nic.accessConfigs && {
@@ -182,13 +190,13 @@ export function gceProject(settings: GceSettings, rootOf: () => string): GceProj
     insert,
 
     instances() {
-      ops.settle()
+      settle()
       return [...byId.values()]
     },
 
     listed() {
-      ops.settle()
-      const since = Date.now() - settings.listLagMs
+      settle()
+      const since = time.now() - settings.listLagMs
       const lingering = deleted.filter(({ at }) => at > since).map(({ instance }) => instance)
       return [...byId.values(), ...lingering].filter(
         ({ creationTimestamp = '' }) => Date.parse(creationTimestamp) <= since,

@@ -125,6 +125,11 @@ const routes: readonly (Route & { readonly method: string; readonly path: RegExp
   },
 ]
 
+/** Of the calls that the server counts. */
+export function isMutation(action: string): boolean {
+  return routes.some((route) => route.action === action && route.method !== 'GET' && !action.endsWith('.wait'))
+}
+
 /** @param path below the project */
 export function routeOf(method: string, path: string): { readonly route: Route; readonly parts: readonly string[] } {
   for (const route of routes) {

@@ -1,4 +1,7 @@
-/** How the server behaves, to be changed while it runs. */
+/** How the server behaves, and the time that it lives in. */
+import { type Sleep, sleepMs } from '../../clouds/sleep.ts'
+
+/** To be changed while it runs. */
 export interface GceSettings {
   /** How long operations take. */
   insertMs: number
@@ -38,6 +41,16 @@ export const quickSettings: GceSettings = {
   denied: [],
   clockAheadMs: 0,
 }
+
+export interface GceTime {
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly sleep: Sleep
+  /** From 0 up to, not including, 1: what ids and names are made of. */
+  readonly random: () => number
+}
+
+export const realTime: GceTime = { now: Date.now, sleep: sleepMs, random: Math.random }
 
 /** What befalls the next calls of an action. */
 export interface GceFault {

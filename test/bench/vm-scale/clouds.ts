@@ -22,6 +22,8 @@ export interface BenchCloudKind {
   readonly sizes: readonly number[]
   /** How many VMs a second its documented limits let through, or an apiserver on two cores: how long to wait follows from it. */
   readonly vmsPerSecond: number
+  /** How soon so many are meant to be Ready. */
+  readonly readyWithin: (vms: number) => string
   /** How many calls to stop so many are meant to take. */
   readonly stopCalls: (vms: number) => number
   readonly start: () => Promise<BenchCloud>
@@ -32,6 +34,7 @@ export const benchClouds = {
     about: 'the sim cloud',
     sizes: [100, 1000, 10_000, 30_000],
     vmsPerSecond: 10,
+    readyWithin: () => 'at most 1.5 times',
     stopCalls: () => 20,
     async start() {
       const program = startProgram({ main: 'clouds/sim/main.ts' })
@@ -50,9 +53,10 @@ export const benchClouds = {
     },
   },
   gce: {
-    about: 'a server that speaks Compute Engine, whose documented limits let 8 creates and 8 stops a second through',
+    about: 'a server that speaks Compute Engine, of whose documented rate creates, starts and stops have 8 a second each',
     sizes: [10_000],
     vmsPerSecond: 5,
+    readyWithin: (vms) => `the rate alone takes ${Math.round(Math.max(0, vms - 100) / 8)} s`,
     stopCalls: (vms) => vms,
     async start() {
       const program = startProgram({ main: 'test/gce/main.ts' })
@@ -71,9 +75,10 @@ export const benchClouds = {
     },
   },
   moto: {
-    about: 'moto, which speaks EC2, whose documented limits let 2 creates a second through',
+    about: 'moto, which speaks EC2, whose documented rate is 2 creates a second',
     sizes: [1000],
     vmsPerSecond: 1,
+    readyWithin: (vms) => `the rate alone takes ${Math.round(vms / 2)} s`,
     stopCalls: () => 20,
     async start() {
       const moto = await startMoto()
