@@ -1,11 +1,15 @@
 /** What the facade counts, for Prometheus. No label takes a value that a caller chooses. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { callMetrics } from '../clouds/call-metrics.ts'
+import type { OnCall } from '../clouds/reported-cloud.ts'
+import { clientMetrics } from '../kube/client-metrics.ts'
 import type { AnswerRecord } from '../kube/transport.ts'
 
 export interface ApiMetrics {
   readonly registry: Registry
   readonly answered: (method: string, path: string, status: number, durationMs: number) => void
   readonly kubeAnswered: (answer: AnswerRecord) => void
+  readonly cloudCalled: OnCall
   /** A value that is asked for when the metrics are. */
   readonly observed: (name: string, help: string, value: () => number) => void
 }
@@ -24,19 +28,6 @@ export function apiMetrics(): ApiMetrics {
     name: 'skyclust_api_request_seconds',
     help: 'How long a call took, by resource, method and status.',
     labelNames: ['resource', 'method', 'status'],
-    buckets: SECONDS,
-    registers,
-  })
-  const kubeRequests = new Counter({
-    name: 'rest_client_requests_total',
-    help: 'Requests to the Kubernetes API by status code; 0 is no answer.',
-    labelNames: ['code', 'method'],
-    registers,
-  })
-  const kubeTimes = new Histogram({
-    name: 'rest_client_request_duration_seconds',
-    help: 'How long the Kubernetes API took to begin its answer.',
-    labelNames: ['verb'],
     buckets: SECONDS,
     registers,
   })
@@ -63,10 +54,8 @@ export function apiMetrics(): ApiMetrics {
   return {
     registry,
     answered: (method, path, status, durationMs) => childFor(method, path, status).observe(durationMs / 1000),
-    kubeAnswered({ method, status, durationMs }) {
-      kubeRequests.inc({ method, code: String(status) })
-      kubeTimes.observe({ verb: method }, durationMs / 1000)
-    },
+    kubeAnswered: clientMetrics(registry),
+    cloudCalled: callMetrics(registry),
     observed(name, help, value) {
       const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(value()) })
     },

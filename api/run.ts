@@ -12,6 +12,7 @@ import { providers } from '../clouds/providers.ts'
 import { shownSettings } from '../config/settings.ts'
 import { kubeClient } from '../kube/client.ts'
 import type { Cluster } from '../kube/cluster.ts'
+import { countedAndTraced } from '../tracing/traced-calls.ts'
 import { tracingFor } from '../tracing/tracing-for.ts'
 import { facadeApp } from './app.ts'
 import { auditLine } from './audit/audit-event.ts'
@@ -149,6 +150,7 @@ export async function runFacade({ config, cluster, log, signal }: RunOptions): P
       enabled: config.providers,
       ...(config.simEndpoint && { simUrl: config.simEndpoint }),
       ...(config.gcpEndpoint && { gcpEndpoint: config.gcpEndpoint }),
+      onCall: countedAndTraced(metrics.cloudCalled, tracing),
     })
     const identityOf = credentialIdentity({ client })
     const onError = (error: unknown) => log.warn({ err: error }, 'a login attempt could not be counted')

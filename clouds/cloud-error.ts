@@ -16,6 +16,8 @@ export class CloudError extends Error {
    * `false` means that the cloud said no and nothing was done.
    */
   readonly outcomeUnknown: boolean
+  /** Another zone may do what this one refused; `capacity` says so as well. */
+  readonly zonal: boolean
   /** What to do about it, where the cloud's error says more than its class; see `errorClasses`. */
   readonly remedy: string
 
@@ -27,6 +29,7 @@ export class CloudError extends Error {
       readonly action: string
       readonly requestId?: string
       readonly outcomeUnknown?: boolean
+      readonly zonal?: boolean
       readonly remedy?: string
       readonly cause?: unknown
     },
@@ -37,6 +40,7 @@ export class CloudError extends Error {
     this.action = options.action
     this.requestId = options.requestId ?? ''
     this.outcomeUnknown = options.outcomeUnknown ?? false
+    this.zonal = options.zonal ?? options.class === 'capacity'
     this.remedy = options.remedy ?? errorClasses[options.class].remedy
   }
 }

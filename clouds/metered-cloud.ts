@@ -9,9 +9,9 @@
 import { type Batcher, batcher } from './batcher.ts'
 import type { Cloud, CloudAction, Instance, InstanceFilter } from './cloud.ts'
 import { isCloudError } from './cloud-error.ts'
-import type { ErrorClass } from './error-classes.ts'
 import type { Meter } from './meters.ts'
 import { pages } from './pages.ts'
+import { type OnCall, reportedCloud } from './reported-cloud.ts'
 import { type Sleep, sleepMs } from './sleep.ts'
 import { takingApart } from './taking-apart.ts'
 
@@ -38,7 +38,7 @@ export interface MeteredCloudOptions {
   readonly cloud: Cloud
   readonly meter: Meter
   /** Told of every call after it was answered or failed. */
-  readonly onCall?: (call: CallReport) => void
+  readonly onCall?: OnCall
   /**
    * Called right before every mutation goes out; what it throws is the outcome. This is where a leader that was
    * deposed while its wish was being gathered stops.
@@ -47,18 +47,6 @@ export interface MeteredCloudOptions {
   /** Milliseconds from any origin; a test passes its own. */
   readonly now?: () => number
   readonly sleep?: Sleep
-}
-
-/** For metrics: none of the fields has more than a few dozen values, the durations apart. */
-export interface CallReport {
-  readonly provider: string
-  readonly region: string
-  readonly action: CloudAction
-  readonly outcome: 'ok' | 'aborted' | ErrorClass
-  /** From the moment the buckets let it go. */
-  readonly durationMs: number
-  /** How many instances it was about. */
-  readonly instances: number
 }
 
 const reads: ReadonlySet<CloudAction> = new Set(['verify', 'regions', 'list'])
@@ -73,31 +61,19 @@ const mutationTiming = { quietMs: 50, maxWaitMs: 1_000, spacingMs: 250, maxSpaci
 const lookupTiming = { quietMs: 20, maxWaitMs: 200, spacingMs: 50, maxSpacingMs: 1_000 }
 
 export function meteredCloud(options: MeteredCloudOptions): MeteredCloud {
-  const { cloud, meter, onCall, beforeMutation, now = () => performance.now(), sleep = sleepMs } = options
+  const { meter, onCall, beforeMutation, now = () => performance.now(), sleep = sleepMs } = options
+  const cloud = onCall ? reportedCloud(options.cloud, onCall, now) : options.cloud
   const { maxBatch, maxFilterValues } = cloud.guarantees
 
   /** One call, already admitted. */
-  async function report<T>(action: CloudAction, instances: number, call: () => Promise<T>): Promise<T> {
-    const startedAt = now()
-    const told = (outcome: CallReport['outcome']) =>
-      onCall?.({
-        provider: cloud.provider,
-        region: cloud.region,
-        action,
-        outcome,
-        durationMs: now() - startedAt,
-        instances,
-      })
+  async function guarded<T>(action: CloudAction, call: () => Promise<T>): Promise<T> {
+    if (!reads.has(action)) beforeMutation?.()
     try {
-      if (!reads.has(action)) beforeMutation?.()
-      const result = await call()
-      told('ok')
-      return result
+      return await call()
     } catch (error) {
       if (isCloudError(error) && error.class === 'throttled') {
         meter.throttled(action, /resource/i.test(error.message) ? 'instances' : 'calls')
       }
-      told(isCloudError(error) ? error.class : 'aborted')
       throw error
     }
   }
@@ -108,7 +84,7 @@ export function meteredCloud(options: MeteredCloudOptions): MeteredCloud {
     call: () => Promise<T>,
   ): Promise<T> {
     await meter.take(action, instances, signal)
-    return report(action, instances, call)
+    return guarded(action, call)
   }
 
   /**
@@ -135,7 +111,7 @@ export function meteredCloud(options: MeteredCloudOptions): MeteredCloud {
           async (part) => {
             if (!admitted) await meter.take(action, 0)
             admitted = false
-            await report(action, part.length, () => call(part, first.what))
+            await guarded(action, () => call(part, first.what))
           },
         )
       },
@@ -201,7 +177,7 @@ export function meteredCloud(options: MeteredCloudOptions): MeteredCloud {
     get: (id, signal) => metered('list', { instances: 0, signal }, () => cloud.get(id, signal)),
     create: (spec, signal) => metered('create', { instances: 1, signal }, () => cloud.create(spec, signal)),
     admitCreate: (signal) => meter.take('create', 1, signal),
-    createAdmitted: (spec, signal) => report('create', 1, () => cloud.create(spec, signal)),
+    createAdmitted: (spec, signal) => guarded('create', () => cloud.create(spec, signal)),
     start: (ids, signal) => starts(ids, undefined, signal),
     stop: (ids, signal) => stops(ids, undefined, signal),
     terminate: (ids, signal) => terminations(ids, undefined, signal),

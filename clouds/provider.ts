@@ -36,7 +36,11 @@ export interface Provider {
 
 /** A field of REST's `credentials`, and where it goes: into the Secret, or into the Credential's spec. */
 export type CredentialField = { readonly name: string; readonly required: boolean } & (
-  | { readonly secretKey: string }
+  | {
+      readonly secretKey: string
+      /** Whether a value would have us call a host that is neither the cloud's nor the operator's. */
+      readonly leadsElsewhere?: (value: string) => boolean
+    }
   /** A path below `spec`. */
   | { readonly specPath: readonly string[] }
 )

@@ -5,6 +5,7 @@
 import { awsProvider } from './aws/provider.ts'
 import { gcpProvider } from './gcp/provider.ts'
 import type { Provider } from './provider.ts'
+import { type OnCall, reported, reportedCloud } from './reported-cloud.ts'
 import { simProvider } from './sim/provider.ts'
 
 export interface ProvidersOptions {
@@ -16,6 +17,8 @@ export interface ProvidersOptions {
   readonly gcpEndpoint?: string
   /** How long a call may take. */
   readonly timeoutMs?: number
+  /** Told of every call to a cloud, whoever makes it. */
+  readonly onCall?: OnCall
 }
 
 export interface Providers {
@@ -33,6 +36,23 @@ const makers = { aws: awsProvider, gcp: gcpProvider, sim: simProvider } as const
 export function providers(options: ProvidersOptions): Providers {
   const all = Object.entries(makers)
     .filter(([name]) => options.enabled.includes(name))
-    .map(([, make]) => make(options))
+    .map(([, make]) => (options.onCall ? reporting(make(options), options.onCall) : make(options)))
   return { all, named: (name) => all.find((provider) => provider.name === name.toLowerCase()) }
+}
+
+/** The same provider, all of whose calls are told of. */
+function reporting(provider: Provider, onCall: OnCall): Provider {
+  const { name, listPrice } = provider
+  return {
+    ...provider,
+    connect: (identity, region) => reportedCloud(provider.connect(identity, region), onCall),
+    ...(listPrice && {
+      listPrice: (identity, type, signal) =>
+        reported(
+          { provider: name, region: type.region, action: 'price', instances: 0 },
+          () => listPrice(identity, type, signal),
+          onCall,
+        ),
+    }),
+  }
 }

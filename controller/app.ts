@@ -14,6 +14,7 @@ import { group, serviceAccounts } from '../crds/names.ts'
 import { kubeClient } from '../kube/client.ts'
 import type { Cluster } from '../kube/cluster.ts'
 import { eventRecorder } from '../kube/events.ts'
+import { countedAndTraced } from '../tracing/traced-calls.ts'
 import { tracingFor } from '../tracing/tracing-for.ts'
 import { openCaches } from './caches.ts'
 import type { ControllerConfig } from './config.ts'
@@ -27,7 +28,7 @@ import { askCluster } from './prerequisites.ts'
 import { requeueAfter } from './requeue.ts'
 import { sharding, soleOwner } from './sharding/sharding.ts'
 import { tofuKind } from './tofu-run/tofu-kind.ts'
-import { traceCall, tracedController } from './traces.ts'
+import { tracedController } from './traces.ts'
 
 export interface AppOptions {
   readonly config: ControllerConfig
@@ -73,15 +74,12 @@ export async function runApp(options: AppOptions): Promise<'stopped' | 'deposed'
     enabled: config.providers,
     ...(config.simEndpoint && { simUrl: config.simEndpoint }),
     ...(config.gcpEndpoint && { gcpEndpoint: config.gcpEndpoint }),
+    onCall: countedAndTraced(metrics.cloudCalled, tracing),
   })
   const registry = cloudRegistry({
     credentials: caches.credentials,
     providers: enabled,
     meters: meters(),
-    onCall(call) {
-      metrics.cloudCalled(call)
-      if (tracing) traceCall(tracing, call)
-    },
     fence: insistOnLeases,
   })
 

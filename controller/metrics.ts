@@ -5,7 +5,9 @@
  * @see https://book.kubebuilder.io/reference/metrics-reference
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { CallReport } from '../clouds/metered-cloud.ts'
+import { callMetrics } from '../clouds/call-metrics.ts'
+import type { OnCall } from '../clouds/reported-cloud.ts'
+import { clientMetrics } from '../kube/client-metrics.ts'
 import type { ReconcileRecord } from '../kube/controller.ts'
 import type { AnswerRecord } from '../kube/transport.ts'
 import type { WorkQueueMetrics } from '../kube/work-queue.ts'
@@ -17,7 +19,7 @@ export interface ControllerMetrics {
   readonly depthOf: (name: string, depth: () => number) => void
   readonly reconciled: (record: ReconcileRecord) => void
   readonly kubeAnswered: (answer: AnswerRecord) => void
-  readonly cloudCalled: (call: CallReport) => void
+  readonly cloudCalled: OnCall
   /** A gauge whose values, by the given label, are asked for when the metrics are. */
   readonly observed: (gauge: ObservedGauge) => void
 }
@@ -85,32 +87,6 @@ export function controllerMetrics(): ControllerMetrics {
     name: 'controller_runtime_reconcile_time_seconds',
     help: 'How long a reconcile took.',
     labelNames: ['controller'],
-    buckets: SECONDS,
-    registers,
-  })
-  const kubeRequests = new Counter({
-    name: 'rest_client_requests_total',
-    help: 'Requests to the Kubernetes API by status code; 0 is no answer.',
-    labelNames: ['code', 'method'],
-    registers,
-  })
-  const kubeTimes = new Histogram({
-    name: 'rest_client_request_duration_seconds',
-    help: 'How long the Kubernetes API took to begin its answer.',
-    labelNames: ['verb'],
-    buckets: SECONDS,
-    registers,
-  })
-  const cloudCalls = new Counter({
-    name: 'skyclust_cloud_calls_total',
-    help: 'Calls of a cloud by action and outcome; an outcome other than ok is the class of the error.',
-    labelNames: ['provider', 'region', 'action', 'outcome'],
-    registers,
-  })
-  const cloudTimes = new Histogram({
-    name: 'skyclust_cloud_call_seconds',
-    help: 'How long a cloud took to answer.',
-    labelNames: ['provider', 'action'],
     buckets: SECONDS,
     registers,
   })
@@ -190,13 +166,7 @@ export function controllerMetrics(): ControllerMetrics {
       if (outcome === 'failed') reconcileErrors.inc({ controller })
       reconcileTimes.observe({ controller }, durationMs / 1000)
     },
-    kubeAnswered({ method, status, durationMs }) {
-      kubeRequests.inc({ code: String(status), method })
-      kubeTimes.observe({ verb: method }, durationMs / 1000)
-    },
-    cloudCalled({ provider, region, action, outcome, durationMs }) {
-      cloudCalls.inc({ provider, region, action, outcome })
-      cloudTimes.observe({ provider, action }, durationMs / 1000)
-    },
+    kubeAnswered: clientMetrics(registry),
+    cloudCalled: callMetrics(registry),
   }
 }

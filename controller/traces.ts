@@ -3,7 +3,6 @@
  * more is being done about it; from then on, as for an object that somebody applied, each reconcile is a trace of its own, linked to that
  * call. A call of a cloud belongs to the reconcile that waits for it: to the first of them where it was made for many.
  */
-import type { CallReport } from '../clouds/metered-cloud.ts'
 import { annotations } from '../crds/names.ts'
 import { getCondition } from '../kube/conditions.ts'
 import type { ObjectKey } from '../kube/resource.ts'
@@ -31,19 +30,6 @@ export function tracedController(controller: KindController, tracing: Tracing, c
       })
     },
   }
-}
-
-/** A span for a call of a cloud that was answered, or failed. */
-export function traceCall(tracing: Tracing, call: CallReport): void {
-  const { provider, region, action, outcome, instances, durationMs } = call
-  const attributes = {
-    'skyclust.provider': provider,
-    'skyclust.region': region,
-    'skyclust.action': action,
-    'skyclust.outcome': outcome,
-    'skyclust.instances': instances,
-  }
-  tracing.ended({ name: `${provider} ${action}`, kind: 'client', attributes }, { durationMs, failed: outcome !== 'ok' })
 }
 
 function finder(name: string, caches: Caches): (key: ObjectKey) => Reported | undefined {

@@ -43,7 +43,10 @@ export function splitKeys(
 }
 
 function valueSchema(field: CredentialField): z.ZodType<string> {
-  if (field.name === 'service_account_key') return serviceAccountKey
+  const { leadsElsewhere } = 'secretKey' in field ? field : {}
+  if (field.name === 'service_account_key') {
+    return serviceAccountKey.refine((value) => leadsElsewhere?.(value) !== true, atHome)
+  }
   if ('secretKey' in field) return text({ min: 1, max: 4096 })
   return text({ min: field.required ? 1 : 0, max: 2048 })
 }
@@ -54,6 +57,11 @@ const neededInKeyFile = ['project_id', 'private_key', 'client_email']
 const keyFile = check({
   ko: 'GCP 서비스 계정 키(type이 service_account이고 project_id, private_key, client_email이 있는 JSON)여야 합니다.',
   en: 'must be a GCP service account key: JSON of type service_account with project_id, private_key and client_email',
+})
+
+const atHome = check({
+  ko: 'token_uri나 universe_domain이 Google의 것이 아닌 키는 받지 않습니다. Google Cloud에서 내려받은 그대로 넣으십시오.',
+  en: "must not have a token_uri or universe_domain other than Google's: put in the key as it was downloaded from Google Cloud",
 })
 
 const serviceAccountKey = z

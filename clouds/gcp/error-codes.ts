@@ -174,6 +174,8 @@ export interface Judgement {
   /** The code that decided. */
   readonly code: string
   readonly remedy?: string
+  /** Another zone of the region may take it. */
+  readonly zonal?: boolean
 }
 
 export function judge({ codes, message, status }: GoogleRefusal): Judgement {
@@ -195,6 +197,10 @@ function byMessage(message: string, status: number): Omit<Judgement, 'code'> | u
   // `forbidden` is also the reason of a project that cannot pay.
   if (status === 403 && /billing (is |to be )?(disabled|not enabled|enabled)/i.test(message)) {
     return { class: 'forbidden', remedy: 'Link the project to an active billing account.' }
+  }
+  // https://cloud.google.com/compute/docs/regions-zones#available: a type may be in some zones of a region alone.
+  if (status === 400 && /machine type with name '[^']*' does not exist in zone/i.test(message)) {
+    return { class: 'invalid', zonal: true }
   }
   // A project that is not there, or not for this account; what is in it is another matter.
   if (status === 404 && /resource 'projects\/[^/']+' was not found/i.test(message)) {

@@ -125,6 +125,7 @@ export function gcpCloud(options: GcpCloudOptions): Cloud {
     limits: gceLimits,
 
     async verify(signal) {
+      identity.forget() // a key that was taken back leaves its last token good for a while
       const { name } = await rest.call<GceProject>({ action: 'projects.get', method: 'GET', path: '' }, signal)
       if (!name)
         throw new CloudError('Google answered without a project.', { class: 'transient', action: 'projects.get' })

@@ -30,7 +30,7 @@ interface RefusalBody {
 export function refusal(status: number, body: unknown, { action, mutation }: FailedCall): CloudError {
   const { codes, message } = readRefusal(body)
   const words = message || `Google answered HTTP ${status} in no form of its own`
-  const { class: errorClass, code, remedy } = judge({ codes, message, status })
+  const { class: errorClass, code, remedy, zonal } = judge({ codes, message, status })
   // Whoever stands in Google's place knows nothing of what there is: "not found" would be believed.
   const isForeign = codes.length === 0 && message === ''
   return new CloudError(words, {
@@ -38,6 +38,7 @@ export function refusal(status: number, body: unknown, { action, mutation }: Fai
     code,
     action,
     ...(remedy && { remedy }),
+    ...(zonal && { zonal }),
     outcomeUnknown: mutation && (status >= 500 || status < 400 || status === 408),
   })
 }

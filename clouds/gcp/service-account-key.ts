@@ -43,13 +43,9 @@ export function readServiceAccountKey(text: string, operatorOrigin: string | und
   if (key.type !== 'service_account') throw wrongType(key.type)
   const missing = ['client_email', 'private_key', 'project_id'].filter((field) => !isFilled(key[field]))
   if (missing.length > 0) throw invalid(`lacks ${missing.join(' and ')}`)
-  const { client_email, private_key, private_key_id, project_id, token_uri, universe_domain } = key
-  if (isFilled(universe_domain) && universe_domain !== 'googleapis.com') {
-    throw invalid('has a universe_domain other than googleapis.com, which only the operator may choose')
-  }
-  if (isFilled(token_uri) && !isGoogleTokenUri(token_uri) && originOf(token_uri) !== operatorOrigin) {
-    throw invalid("has a token_uri that is not Google's, which only the operator may choose")
-  }
+  const { client_email, private_key, private_key_id, project_id, token_uri } = key
+  const foreign = foreignFieldOf(key, operatorOrigin)
+  if (foreign) throw invalid(`has a ${foreign} that is not Google's, which only the operator may choose`)
   if (!isProjectID(String(project_id))) throw invalid('has a project_id that is no project id')
   return {
     email: String(client_email),
@@ -58,6 +54,24 @@ export function readServiceAccountKey(text: string, operatorOrigin: string | und
     keyId: isFilled(private_key_id) ? private_key_id : undefined,
     tokenUri: isFilled(token_uri) ? token_uri : undefined,
   }
+}
+
+/** Whether it is a key that would have us call a host that is neither Google's nor the operator's. */
+export function leadsElsewhere(text: string, operatorOrigin: string | undefined): boolean {
+  try {
+    return foreignFieldOf(parsed(text), operatorOrigin) !== undefined
+  } catch {
+    return false // it leads nowhere
+  }
+}
+
+function foreignFieldOf(
+  { token_uri, universe_domain }: Readonly<Record<string, unknown>>,
+  operatorOrigin: string | undefined,
+): 'universe_domain' | 'token_uri' | undefined {
+  if (isFilled(universe_domain) && universe_domain !== 'googleapis.com') return 'universe_domain'
+  const isOurs = !isFilled(token_uri) || isGoogleTokenUri(token_uri) || originOf(token_uri) === operatorOrigin
+  return isOurs ? undefined : 'token_uri'
 }
 
 function parsed(text: string): Readonly<Record<string, unknown>> {

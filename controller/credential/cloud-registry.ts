@@ -12,7 +12,7 @@
  */
 import { isCloudError } from '../../clouds/cloud-error.ts'
 import { errorClasses } from '../../clouds/error-classes.ts'
-import { type CallReport, type MeteredCloud, meteredCloud } from '../../clouds/metered-cloud.ts'
+import { type MeteredCloud, meteredCloud } from '../../clouds/metered-cloud.ts'
 import type { Meters } from '../../clouds/meters.ts'
 import type { Identity } from '../../clouds/provider.ts'
 import type { Providers } from '../../clouds/providers.ts'
@@ -51,8 +51,6 @@ export interface CloudRegistryOptions {
   readonly credentials: Cache<Credential>
   readonly providers: Providers
   readonly meters: Meters
-  /** Told of every call to a cloud; for metrics. */
-  readonly onCall?: (call: CallReport) => void
   /** Asked right before each mutation for that namespace; throws when this process may no longer act there. */
   readonly fence?: (namespace: string) => void
   readonly now?: () => number
@@ -70,7 +68,7 @@ interface Entry {
 const DOUBT_INTERVAL_MS = 30_000
 
 export function cloudRegistry(options: CloudRegistryOptions): CloudRegistry {
-  const { credentials, providers, meters, onCall, fence, now = () => performance.now(), sleep } = options
+  const { credentials, providers, meters, fence, now = () => performance.now(), sleep } = options
   /** By UID: a Credential made anew under the name of another is another. */
   const entries = new Map<string, Entry>()
   const listeners = new Set<(namespace: string, name: string) => void>()
@@ -110,9 +108,8 @@ export function cloudRegistry(options: CloudRegistryOptions): CloudRegistry {
     const metered = meteredCloud({
       cloud,
       meter: meters.of({ provider: provider.name, account, region, limits: cloud.limits }),
-      onCall(call) {
-        onCall?.(call)
-        if (call.outcome === 'unauthorized') doubt(credential)
+      onCall({ outcome }) {
+        if (outcome === 'unauthorized') doubt(credential)
       },
       ...(fence && { beforeMutation: () => fence(namespace) }),
       now,

@@ -18,6 +18,8 @@ export type Failure =
       readonly message: string
       readonly remedy: string
       readonly slowly: boolean
+      /** Another zone may do it. */
+      readonly zonal: boolean
     }
 
 export type CloudFailure = Extract<Failure, { kind: 'cloud' }>
@@ -52,10 +54,11 @@ export function failureOf(error: unknown): Failure {
 
 export function cloudFailure(
   errorClass: ErrorClass,
-  { message, remedy }: { readonly message: string; readonly remedy: string },
+  { message, remedy, zonal }: { readonly message: string; readonly remedy: string; readonly zonal?: boolean },
 ): CloudFailure {
   const slowly = errorClasses[errorClass].retry === 'slow'
-  return { kind: 'cloud', class: errorClass, message: stableWords(message), remedy, slowly }
+  const words = stableWords(message)
+  return { kind: 'cloud', class: errorClass, message: words, remedy, slowly, zonal: zonal ?? errorClass === 'capacity' }
 }
 
 /**

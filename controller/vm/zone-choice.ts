@@ -3,7 +3,7 @@
  *
  * It stands in the intent before the create is sent, so that every attempt whose outcome is not known is repeated in the same
  * zone, by whichever process: a name or a token protects only there. The next zone is tried only after the cloud has
- * said that the one before has no room, and made nothing.
+ * said that the one before has no room, or not that type, and made nothing.
  */
 import type { VM } from '../../crds/vm.ts'
 import type { CloudFailure } from './failure.ts'
@@ -30,13 +30,15 @@ export async function elsewhere(
   { token, zone }: Pick<CreateIntent, 'token' | 'zone'>,
   failure: CloudFailure,
 ): Promise<Verdict | undefined> {
-  if (failure.class !== 'capacity' || zone === undefined || vm.spec.zone) return undefined
+  if (!failure.zonal || zone === undefined || vm.spec.zone) return undefined
   const fullZones = [...(world.recollections.of(vm).fullZones ?? []), zone]
   const next = await cloud?.chooseZone(token, fullZones, signal)
   world.recollections.update(vm, { fullZones: next === undefined ? [] : fullZones }) // the next round tries all again
   if (next === undefined) return undefined
-  const message = `Zone ${zone} has no room: ${failure.message} Zone ${next} is tried.`
-  return { ...progressing('ZoneFull', message), event: 'Warning' }
+  const why = failure.class === 'capacity' ? 'has no room' : 'does not take it'
+  const message = `Zone ${zone} ${why}: ${failure.message} Zone ${next} is tried.`
+  const reason = failure.class === 'capacity' ? 'ZoneFull' : 'ZoneRefused'
+  return { ...progressing(reason, message), event: 'Warning' }
 }
 
 /** It has found room: where there was none before says nothing about the next time. */

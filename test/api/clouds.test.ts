@@ -6,7 +6,7 @@
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { InstanceSpec } from '../../clouds/cloud.ts'
 import { providers } from '../../clouds/providers.ts'
 import { type PriceListServer, PUBLISHED, priceListServer } from '../clouds/price-list-server.ts'
@@ -46,6 +46,7 @@ beforeAll(async () => {
       AWS_ENDPOINT_URL_PRICING: aws.url,
       SKYCLUST_GCP_ENDPOINT: gce.url,
     },
+    controllerEnv: { SKYCLUST_GCP_ENDPOINT: gce.url },
   })
   elsewhere = installation.urls[1] ?? ''
 })
@@ -221,4 +222,55 @@ it('a price file with a mistake stops the start with one line that names it', as
 
   expect(code).not.toBe(0)
   expect(program.lines).toEqual([expect.stringContaining(`SKYCLUST_PRICES: ${wrong}: currency: `)])
+})
+
+describe('a key of Google Cloud that is no good', () => {
+  afterEach(() => {
+    Object.assign(gce.settings, { apiEnabled: true, billingEnabled: true, clockAheadMs: 0 })
+  })
+
+  const bad: readonly (readonly [string, () => void, RegExp])[] = [
+    [
+      'because the API is not on in its project',
+      () => Object.assign(gce.settings, { apiEnabled: false }),
+      /has not been used in project .* Enable the Compute Engine API/,
+    ],
+    [
+      'because its project has no billing',
+      () => Object.assign(gce.settings, { billingEnabled: false }),
+      /requires billing to be enabled.* Link the project to an active billing account/,
+    ],
+    [
+      'because our clock is off',
+      () => Object.assign(gce.settings, { clockAheadMs: 2 * 3_600_000 }),
+      /reasonable timeframe.* 120 min earlier than at Google.* its operator has to set it/,
+    ],
+    ['because its account is deleted', () => gce.accounts.delete(), /account not found\. Make a new key/],
+  ]
+
+  it.each(bad)(
+    '%s, is told in Google’s words, with what to do, by the credential and by whoever uses it',
+    async (_, spoil, words) => {
+      const kim = await installation.newcomer('Kim')
+      const workspace_id = await makeWorkspace(kim)
+      // Another key each time: a token that another one has already would do until it ends.
+      const service_account_key = gce.accounts.keyFile({ client_id: crypto.randomUUID() })
+      const credentials = { service_account_key, region: 'us-central1' }
+      spoil()
+      const { status, body } = await kim.post('/api/v1/credentials', {
+        body: { workspace_id, provider: 'gcp', credentials },
+      })
+      expect(status).toBe(201)
+
+      const english = { headers: { 'accept-language': 'en' } }
+      const { body: shown } = await until(
+        () => kim.get(`/api/v1/credentials/${body.data.id}`, english),
+        (answer) => words.test(answer.body.data.error),
+      )
+      expect(shown.data.ready).toBe(false)
+      const used = await kim.get(`/api/v1/providers/gcp/instances?credential_id=${body.data.id}`, english)
+      expect(used).toMatchObject({ status: 502, body: failure('BAD_GATEWAY') })
+      expect(used.body.error.message).toMatch(words)
+    },
+  )
 })

@@ -136,9 +136,22 @@ describe('a token', () => {
     expect(gce.accounts.issued).toBe(1)
 
     gce.accounts.revokeTokens()
-    await expect(cloud.verify()).rejects.toMatchObject({ class: 'unauthorized' })
+    await expect(cloud.regions()).rejects.toMatchObject({ class: 'unauthorized' })
 
-    expect(await cloud.verify()).toEqual({ account: PROJECT, identity: ACCOUNT })
+    expect(await cloud.regions()).not.toEqual([])
+    expect(gce.accounts.issued).toBe(2)
+  })
+
+  it('is fetched once for whoever connects with the same key, and anew to verify it: the key may have been taken back', async () => {
+    const on = providers({ enabled: ['gcp'], gcpEndpoint: gce.url }).named('gcp') ?? expect.fail('gcp is off')
+    const identity = { secret: { service_account_key: gce.accounts.keyFile() } }
+
+    await on.connect(identity, region).regions()
+    await on.connect(identity, 'europe-west1').regions()
+    await on.listPrice?.(identity, { region, instanceType: 'e2-micro' }).catch(() => undefined)
+    expect(gce.accounts.issued).toBe(1)
+
+    expect(await on.connect(identity, region).verify()).toEqual({ account: PROJECT, identity: ACCOUNT })
     expect(gce.accounts.issued).toBe(2)
   })
 
@@ -229,6 +242,16 @@ describe('a create', () => {
     expect(await connect().create({ ...spec, series: '2' })).toMatchObject({ zone })
   })
 
+  it('of a type that the zone does not have may go to another zone', async () => {
+    gce.settings.typesInZones = { 'c3-metal': ['us-central1-c'] }
+    const cloud = connect()
+
+    const refused = cloud.create(specWith({ instanceType: 'c3-metal' }))
+    await expect(refused).rejects.toMatchObject({ class: 'invalid', zonal: true, outcomeUnknown: false })
+    expect(gce.instances()).toEqual([])
+    await cloud.create(specWith({ instanceType: 'c3-metal', zone: 'us-central1-c' }))
+  })
+
   it('that is one too many for the project is refused in Google’s words', async () => {
     gce.settings.maxInstances = 0
     await expect(connect().create(specWith())).rejects.toMatchObject({
@@ -315,6 +338,17 @@ describe('a read', () => {
   it('finds an instance by its id though nothing is remembered of it', async () => {
     const { id } = await connect().create(specWith())
     expect(await connect().get(id)).toMatchObject({ id, zone })
+  })
+
+  it('of a list that cannot reach a zone fails, rather than showing less than there is', async () => {
+    const cloud = connect()
+    const { id } = await cloud.create(specWith())
+    gce.settings.unreachableZones = [zone]
+
+    await expect(cloud.listPage({ kind: 'all' })).rejects.toMatchObject({ class: 'transient', code: 'UNREACHABLE' })
+    await expect(connect().get(id)).rejects.toMatchObject({ class: 'transient', code: 'UNREACHABLE' })
+    gce.settings.unreachableZones = []
+    expect((await cloud.listPage({ kind: 'all' })).instances).toMatchObject([{ id }])
   })
 
   it('that a proxy answers "not found" says nothing of what there is', async () => {

@@ -173,7 +173,7 @@ export const scenarios: readonly Scenario[] = [
     steps: [
       {
         act: (world) => {
-          const [instance] = world.cloud.outside({ action: 'launch', image: 'ami-1' })
+          const [instance] = world.cloud.outside({ action: 'launch', image: 'ami-1', instanceType: 'e2-micro' })
           create({ adopt: { instanceID: instance?.id ?? '' } }).act(world)
         },
         until: isReady,

@@ -20,6 +20,8 @@ export interface Call {
 export interface GceProjectState {
   readonly operations: Operations
   readonly zones: readonly string[]
+  /** Whether a list can say what is there. */
+  isReachable(zone: string): boolean
   readonly regions: readonly string[]
   /** As they are, at this moment. */
   instances(): readonly StoredInstance[]
@@ -99,6 +101,13 @@ export function gceProject(settings: GceSettings, rootOf: () => string, time: Gc
     return { code: 'ZONE_RESOURCE_POOL_EXHAUSTED', message, status: 503 }
   }
 
+  function checkTypeIn(zone: string, link: string, field: string): void {
+    const type = link.slice(link.lastIndexOf('/') + 1)
+    if (settings.typesInZones[type]?.includes(zone) === false) {
+      throw invalidField(field, link, `Machine type with name '${type}' does not exist in zone '${zone}'.`)
+    }
+  }
+
   function remove(instance: StoredInstance): void {
     byId.delete(instance.id)
     deleted.push({ instance, at: time.now() })
@@ -113,6 +122,7 @@ export function gceProject(settings: GceSettings, rootOf: () => string, time: Gc
     checkMessage('Instance', body, 'instance')
     const wanted = body as InsertBody
     checkInsert(wanted, zone)
+    checkTypeIn(zone, wanted.machineType ?? '', 'resource.machineType')
     const taken = [...byId.values()].some((one) => one.name === wanted.name && zoneOf(one) === zone)
     if (taken) {
       const link = `projects/${PROJECT}/zones/${zone}/instances/${wanted.name}`
@@ -185,6 +195,7 @@ export function gceProject(settings: GceSettings, rootOf: () => string, time: Gc
   return {
     operations: ops,
     zones: Object.values(REGIONS).flat(),
+    isReachable: (zone) => !settings.unreachableZones.includes(zone),
     regions: Object.keys(REGIONS),
     find,
     insert,
@@ -255,6 +266,7 @@ export function gceProject(settings: GceSettings, rootOf: () => string, time: Gc
       const { machineType = '' } = body as { machineType?: string }
       const instance = find(call.zone, key)
       checkMachineType(machineType, call.zone, 'machineType')
+      checkTypeIn(call.zone, machineType, 'machineType')
       if (instance.status !== 'TERMINATED') {
         const words = 'Instance is starting or running. Please stop the instance before changing its machine type.'
         throw new GceRefusal(400, 'badRequest', words)

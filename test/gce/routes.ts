@@ -171,9 +171,17 @@ function aggregated<T>(
   const matching = filter ? all.filter(filterMatcher(filter)) : all
   const page = matching.slice(from, from + (max || 500))
   const byZone = Map.groupBy(page as readonly (T & { readonly zone: string })[], zoneOf)
-  const items = project.zones.map((zone) => [`zones/${zone}`, scope(key, byZone.get(zone) ?? [], zone)])
+  const items = project.zones.map((zone) => [
+    `zones/${zone}`,
+    project.isReachable(zone) ? scope(key, byZone.get(zone) ?? [], zone) : unreachable(zone),
+  ])
   const isLast = from + page.length >= matching.length
   return { items: Object.fromEntries(items), ...(!isLast && { nextPageToken: String(from + page.length) }) }
+}
+
+function unreachable(zone: string): unknown {
+  const message = `The scope 'zones/${zone}' is not reachable.`
+  return { warning: { code: 'UNREACHABLE', message, data: [{ key: 'scope', value: `zones/${zone}` }] } }
 }
 
 function scope(key: string, resources: readonly unknown[], zone: string): unknown {

@@ -15,6 +15,10 @@ export interface GceSettings {
   requestIdMs: number
   /** Zones that have no room: inserts and starts fail when their operation ends. */
   fullZones: readonly string[]
+  /** Machine types that only these zones have; any other is everywhere. */
+  typesInZones: Readonly<Record<string, readonly string[]>>
+  /** Zones that lists cannot reach: what is in them is missing, and a warning says so. */
+  unreachableZones: readonly string[]
   /** How many instances the project may have. */
   maxInstances: number
   /** The Compute Engine API is on in the project. */
@@ -35,6 +39,8 @@ export const quickSettings: GceSettings = {
   listLagMs: 0,
   requestIdMs: 3_600_000,
   fullZones: [],
+  typesInZones: {},
+  unreachableZones: [],
   maxInstances: 100_000,
   apiEnabled: true,
   billingEnabled: true,

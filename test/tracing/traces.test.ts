@@ -1,5 +1,6 @@
 /** What a collector of OpenTelemetry is told of a VM, from the REST call to the call of the cloud; seen on the processes. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { Program } from '../cluster/program.ts'
 import { type Installation, startInstallation } from '../contract/installation.ts'
 import { until } from '../contract/rest.ts'
 import { makeTeam, simKeys, type Team } from '../contract/rows/team.ts'
@@ -27,6 +28,11 @@ async function received(traceId: string, matches: (span: ReceivedSpan) => boolea
     timeout: 120_000,
     interval: 100,
   })
+}
+
+async function metricsOf(program: Program | undefined): Promise<string> {
+  const url = program?.records.find(({ metrics }) => typeof metrics === 'string')?.metrics
+  return (await fetch(`${url}/metrics`)).text()
 }
 
 async function annotationsOf(vm: string): Promise<Readonly<Record<string, string>>> {
@@ -103,6 +109,32 @@ describe('traces', () => {
     const headers = { prefer: 'wait=60', traceparent: `00-${'b'.repeat(32)}-${callersSpan}-00` }
     const answer = await team.makeVm({}, headers)
     expect(await annotationsOf(answer.body.data.id)).toEqual({})
+  })
+
+  it('lead from POST /credentials to its verification, and from a question to the facade to its own call of the cloud', async () => {
+    const verified = 'd'.repeat(32)
+    const headers = (trace: string) => ({ traceparent: `00-${trace}-${callersSpan}-01` })
+    const body = { workspace_id: team.workspace, provider: 'sim', credentials: simKeys }
+    const { status, body: made } = await team.owner.post('/api/v1/credentials', { body, headers: headers(verified) })
+    expect(status).toBe(201)
+    const verify = await received(verified, ({ name }) => name === 'sim verify')
+    expect(verify).toMatchObject({ service: 'skyclust-controller', attributes: { 'skyclust.outcome': 'ok' } })
+
+    const asked = 'e'.repeat(32)
+    const path = `/api/v1/providers/sim/instances?credential_id=${made.data.id}`
+    await until(
+      () => team.owner.get(path, { headers: headers(asked) }),
+      (answer) => answer.status === 200,
+    )
+    const list = await received(asked, ({ name }) => name === 'sim list')
+    expect(list).toMatchObject({ service: 'skyclust-api', attributes: { 'skyclust.action': 'list' } })
+    const parent = await received(asked, ({ spanId }) => spanId === list.parentSpanId)
+    expect(parent).toMatchObject({ service: 'skyclust-api', name: 'GET /api/v1/providers/{name}/instances' })
+
+    const counted = (action: string) =>
+      new RegExp(`^skyclust_cloud_calls_total\\{.*provider="sim".*action="${action}".*outcome="ok".*\\} [1-9]`, 'm')
+    expect(await metricsOf(installation.facades[0])).toMatch(counted('list'))
+    expect(await metricsOf(installation.controller)).toMatch(counted('verify'))
   })
 
   it('hold no secret', async () => {

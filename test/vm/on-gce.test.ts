@@ -180,6 +180,42 @@ describe('a create on Compute Engine', patience, () => {
     expect(instancesOf(uid)).toHaveLength(1)
   })
 
+  it('goes to the next zone when one does not have its type, and says so when none has', async () => {
+    const here = await room()
+    gce.settings.typesInZones = { 'c3-rare': ['us-central1-c'], 'c3-none': [] }
+
+    await Promise.all([
+      here.create('rare', { instanceType: 'c3-rare' }),
+      here.create('none', { instanceType: 'c3-none' }),
+    ])
+    const { metadata, status } = await here.untilReady('rare')
+    const refused = await here.untilReason('none', 'InvalidSpec')
+    gce.settings.typesInZones = {}
+
+    expect(status?.zone).toBe('us-central1-c')
+    expect(instancesOf(metadata.uid)).toHaveLength(1)
+    expect(conditionOf(refused, 'Stalled')?.message).toContain(
+      "Machine type with name 'c3-none' does not exist in zone",
+    )
+    expect(instancesOf(refused.metadata.uid)).toEqual([])
+  })
+
+  it('is not repeated when lists cannot reach the zone of the instance: that it is missing says nothing', async () => {
+    const here = await room()
+    const { uid, vm } = await readyVM(here, 'unreachable', { replacePolicy: 'OnTermination' })
+    const listings = () => gce.calls.filter((action) => action === 'instances.aggregatedList').length
+    gce.settings.unreachableZones = [vm.status?.zone ?? '']
+    const before = listings()
+
+    await eventually(() => expect(listings()).toBeGreaterThan(before + 3))
+    const [instance, ...others] = instancesOf(uid)
+    gce.settings.unreachableZones = []
+
+    expect(others).toEqual([])
+    expect(instance?.id).toBe(vm.status?.instanceID)
+    expect((await here.find('unreachable'))?.status).toMatchObject({ instanceID: instance?.id, state: 'running' })
+  })
+
   it('says so when no zone has room, and makes nothing', async () => {
     const here = await room()
     gce.settings.fullZones = ['us-central1-a', 'us-central1-b', 'us-central1-c']

@@ -16,6 +16,9 @@ const gcpKey = {
   client_id: '1',
 }
 
+/** Nobody's: a key that names it would be sent there. */
+const foreignHost = 'https://hunter2.example.com/token'
+
 export function credentialRows(installation: () => Subject): void {
   it('POST credentials {workspace_id, provider, credentials} → 201 {id, workspace_id, provider, created_at}', async () => {
     const kim = await installation().newcomer('Kim')
@@ -63,6 +66,18 @@ export function credentialRows(installation: () => Subject): void {
       ],
       [
         { workspace_id, provider: 'gcp', credentials: { service_account_key: { ...gcpKey, type: 'hunter2' } } },
+        ['credentials.service_account_key'],
+      ],
+      [
+        { workspace_id, provider: 'gcp', credentials: { service_account_key: { ...gcpKey, token_uri: foreignHost } } },
+        ['credentials.service_account_key'],
+      ],
+      [
+        {
+          workspace_id,
+          provider: 'gcp',
+          credentials: { service_account_key: { ...gcpKey, universe_domain: 'hunter2' } },
+        },
         ['credentials.service_account_key'],
       ],
       [{ workspace_id, provider: 'azure', credentials: awsKeys }, ['provider']],
