@@ -1,45 +1,29 @@
 /** What goes into a run: sources, variables, credentials; and that no secret comes out. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
+import type { TofuRun } from '../../crds/tofu-run.ts'
 import { getCondition } from '../../kube/conditions.ts'
 import { type GitServer, gitServer } from './git-server.ts'
+import { type GitSshServer, gitSshServer } from './git-ssh-server.ts'
 import { type Workbench, workbench } from './workbench.ts'
 
 let bench: Workbench
 let git: GitServer
-let tools = ''
+let ssh: GitSshServer
 
-/** Stands for the network and for the sshd behind it: lets in who has the key and knows the host, and runs what is asked for here. */
-const ssh = `#!/bin/sh
-while [ $# -gt 0 ]; do
-  case $1 in
-    -i) key=$2; shift 2 ;;
-    -F) shift 2 ;;
-    -o) case $2 in UserKnownHostsFile=*) hosts=\${2#*=} ;; StrictHostKeyChecking=*) strict=\${2#*=} ;; esac; shift 2 ;;
-    *) break ;;
-  esac
-done
-grep -q the-right-key "$key" && grep -q "$(echo $1 | cut -d@ -f2)" "$hosts" && [ "$strict" = yes ] || {
-  echo "$1: Permission denied (publickey)." >&2
-  exit 255
-}
-shift
-exec sh -c "$*"
-`
 beforeAll(async () => {
-  tools = await mkdtemp(join(tmpdir(), 'skyclust-tools-'))
-  await writeFile(join(tools, 'ssh'), ssh, { mode: 0o755 })
-  bench = await workbench({ provider: true, environment: { PATH: `${tools}:${process.env.PATH}` } })
+  bench = await workbench({ provider: true, environment: { SKYCLUST_TOFU_READABLE: process.execPath } })
   await mkdir(join(bench.folder, 'git'))
   git = await gitServer(join(bench.folder, 'git'), 'git-password-1')
+  ssh = await gitSshServer()
 })
 afterAll(async () => {
   await git?.[Symbol.asyncDispose]()
+  await ssh?.[Symbol.asyncDispose]()
   await bench?.[Symbol.asyncDispose]()
-  await rm(tools, { recursive: true, force: true })
 })
 
 async function apply(...objects: object[]): Promise<void> {
@@ -74,19 +58,69 @@ describe('a git source', () => {
     expect(await bench.output('git')).not.toContain('git-password-1')
   })
 
-  it('is fetched over ssh with the key of its Secret, from a host that the Secret knows, at a commit', async () => {
-    const known = { known_hosts: 'git.example ssh-ed25519 AAAA' }
-    await apply(
-      secret('git-key', { 'ssh-privatekey': 'the-right-key', ...known }),
-      secret('git-other-key', { 'ssh-privatekey': 'another-key', ...known }),
+  describe('over ssh', () => {
+    let ref = ''
+    beforeAll(async () => {
+      ref = await git.commit({
+        'stacks/ssh/main.tf': `${main}output "left" { value = fileexists("../../../secrets/git-key") }\n`,
+        'stacks/ssh/word.txt': 'by ssh',
+      })
+    })
+
+    async function fetched(name: string, stringData: Record<string, string> | undefined): Promise<TofuRun> {
+      if (stringData !== undefined) await apply(secret(name, stringData))
+      const url = ssh.url(join(bench.folder, 'git/work/.git'))
+      const login = stringData === undefined ? {} : { secretRef: { name } }
+      await bench.run(name, {
+        command: 'apply',
+        stack: name,
+        source: { git: { url, ref, path: 'stacks/ssh', ...login } },
+      })
+      return bench.over(name)
+    }
+
+    it.each([
+      ['from a host that the Secret knows', 'ssh-known', { known_hosts: 'true' }],
+      ['from the first host that answers, where the Secret knows none', 'ssh-first', {}],
+    ] as const)(
+      'is fetched with the key of its Secret %s, and the key is gone before the configuration is read',
+      async (_what, name, hosts) => {
+        const known = 'known_hosts' in hosts ? { known_hosts: ssh.knownHost('true') } : {}
+        const run = await fetched(name, { 'ssh-privatekey': ssh.key('right'), ...known })
+        expect(run.status).toMatchObject({ phase: 'Completed', outputs: { word: 'by ssh', left: 'false' } })
+      },
     )
-    const ref = await git.commit({ 'stacks/ssh/main.tf': main, 'stacks/ssh/word.txt': 'by ssh' })
-    const url = `git@git.example:${join(bench.folder, 'git/work/.git')}`
-    const sourceWith = (name: string) => ({ git: { url, ref, path: 'stacks/ssh', secretRef: { name } } })
-    await bench.run('ssh', { command: 'apply', stack: 'ssh', source: sourceWith('git-key') })
-    await bench.run('ssh-other', { stack: 'ssh-other', source: sourceWith('git-other-key') })
-    expect((await bench.over('ssh')).status).toMatchObject({ phase: 'Completed', outputs: { word: 'by ssh' } })
-    expect((await bench.over('ssh-other')).status?.error).toContain('Permission denied (publickey)')
+
+    it('is Failed in the words of ssh with another key', async () => {
+      const run = await fetched('ssh-wrong-key', {
+        'ssh-privatekey': ssh.key('wrong'),
+        known_hosts: ssh.knownHost('true'),
+      })
+      expect(run.status).toMatchObject({
+        phase: 'Failed',
+        error: expect.stringContaining('Permission denied (publickey)'),
+      })
+      expect(getCondition(run.status?.conditions, 'Ready')?.reason).toBe('SourceUnavailable')
+    })
+
+    it('is Failed where the host shows another key than the Secret knows, and nothing is fetched', async () => {
+      const run = await fetched('ssh-wrong-host', {
+        'ssh-privatekey': ssh.key('right'),
+        known_hosts: ssh.knownHost('false'),
+      })
+      expect(run.status).toMatchObject({
+        phase: 'Failed',
+        error: expect.stringContaining('Host key verification failed'),
+      })
+    })
+
+    it('is Failed in the words of ssh where the run names no key', async () => {
+      const run = await fetched('ssh-no-secret', undefined)
+      expect(run.status).toMatchObject({
+        phase: 'Failed',
+        error: expect.stringContaining('Permission denied (publickey)'),
+      })
+    })
   })
 
   it('of five megabytes is planned as any other', async () => {
@@ -177,6 +211,46 @@ describe('variables and credentials', () => {
     expect(output).not.toContain('correct-horse')
     expect(output).not.toContain('AKIAEXAMPLE')
     expect(output).not.toContain(Buffer.from('aws/secret+key/EXAMPLE').toString('base64').slice(0, 20))
+  })
+
+  it('of Google reach its provider as it looks for them: the key as JSON, project and region, and nothing of the key is printed', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const pem = String(privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    const key = {
+      type: 'service_account',
+      project_id: 'of-the-key',
+      private_key_id: 'a1b2c3d4e5',
+      private_key: pem,
+      client_email: 'run@of-the-key.iam.gserviceaccount.com',
+    }
+    await apply(secret('gcp-key', { service_account_key: JSON.stringify(key) }), {
+      apiVersion: 'skyclust.io/v1alpha1',
+      kind: 'Credential',
+      metadata: { name: 'gcp-main' },
+      spec: {
+        provider: 'gcp',
+        secretRef: { name: 'gcp-key' },
+        region: 'europe-west1',
+        gcp: { projectID: 'of-the-spec' },
+      },
+    })
+    // What the provider does with it: it takes the content itself when that is no path of a file.
+    const command = `${process.execPath} -e 'const k = JSON.parse(process.env.GOOGLE_CREDENTIALS)
+const signed = require("crypto").sign("sha256", "x", k.private_key).length
+console.log("signs with", signed, "bytes for", process.env.GOOGLE_PROJECT, "in", process.env.GOOGLE_REGION)
+console.log(k.private_key, process.env.GOOGLE_CREDENTIALS)'`
+    await bench.run('gcp', {
+      command: 'apply',
+      stack: 'gcp',
+      source: { inline: prints(command) },
+      variables: { count_of: '1', password: 'none' },
+      credentialRefs: [{ name: 'gcp-main' }],
+    })
+    expect((await bench.over('gcp')).status).toMatchObject({ phase: 'Completed' })
+    const output = await bench.output('gcp', 'apply')
+    expect(output).toContain('signs with 256 bytes for of-the-spec in europe-west1')
+    expect(output).not.toContain('a1b2c3d4e5')
+    for (const line of pem.trim().split('\n').slice(1, -1)) expect(output).not.toContain(line)
   })
 
   it.each([

@@ -81,7 +81,11 @@ async function loginEnvironment(git: GitSource, folder: string): Promise<Record<
     GIT_ASKPASS: '/bin/false',
   }
   const { login } = git
-  if (login === undefined) return plain
+  const hosts = join(folder, 'git-known-hosts')
+  const ssh = `ssh -F /dev/null -o BatchMode=yes -o ConnectTimeout=30 -o IdentitiesOnly=yes -o UserKnownHostsFile='${hosts}'`
+  const firstSeen = `${ssh} -o StrictHostKeyChecking=accept-new`
+  // ssh looks for keys and hosts in the home that /etc/passwd names, whatever HOME says: those of the controller's own user.
+  if (login === undefined) return { ...plain, GIT_SSH_COMMAND: `${firstSeen} -i /dev/null` }
   if (login.kind === 'password') {
     const basic = Buffer.from(`${login.username}:${login.password}`).toString('base64')
     return {
@@ -92,12 +96,10 @@ async function loginEnvironment(git: GitSource, folder: string): Promise<Record<
     }
   }
   const key = join(folder, keyFile)
-  const hosts = join(folder, 'git-known-hosts')
   await writeFile(key, `${login.privateKey.trimEnd()}\n`, { mode: 0o600 })
   await writeFile(hosts, login.knownHosts, { mode: 0o600 })
-  const check = login.knownHosts === '' ? 'accept-new' : 'yes'
-  const ssh = `ssh -F /dev/null -i '${key}' -o IdentitiesOnly=yes -o BatchMode=yes -o UserKnownHostsFile='${hosts}'`
-  return { ...plain, GIT_SSH_COMMAND: `${ssh} -o StrictHostKeyChecking=${check}` }
+  const checked = login.knownHosts === '' ? firstSeen : `${ssh} -o StrictHostKeyChecking=yes`
+  return { ...plain, GIT_SSH_COMMAND: `${checked} -i '${key}'` }
 }
 
 /** Submodules are somebody else's repositories, and a link out of the folder would make `file()` read this machine. */
