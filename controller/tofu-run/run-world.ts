@@ -6,7 +6,7 @@ import type { Executor } from './executor.ts'
 import { phaseOf, queuedRun } from './run-facts.ts'
 import { type Turn, turns } from './run-queue.ts'
 import type { ResultStore } from './state/result-store.ts'
-import { newest, type RunPhase } from './state/stack-head.ts'
+import { fenced, hasBegun, newest, type RunPhase } from './state/stack-head.ts'
 import type { Stack, StateStore } from './state/state-store.ts'
 
 export interface WorldOptions {
@@ -49,8 +49,10 @@ export function runWorld(options: WorldOptions): RunWorld {
     const stored = await results.find(uid, phase, signal)
     if (stored !== undefined) return { kind: 'finished', result: stored.result }
     const seen = await executor.observe(run, phase, signal)
-    const { holder } = await states.head(await stackOf(run), signal)
-    const begun = holder?.run === uid && holder.phase === phase && holder.runner !== undefined
+    const head = await states.head(await stackOf(run), signal)
+    const claim = { run: uid, phase }
+    // The stack was taken before anything was started: whoever is there without it was made to let go, and may have begun.
+    const begun = hasBegun(head, claim) || (seen.kind !== 'absent' && fenced(head, claim) !== undefined)
     switch (seen.kind) {
       case 'running':
         return { ...seen, begun }

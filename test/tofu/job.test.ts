@@ -36,6 +36,8 @@ resource "terraform_data" "after" {
 }
 `,
 }
+/** The same, for as long as nobody interrupts it. */
+const held = { 'main.tf': slow['main.tf'].replace('sleep 3', 'exec sleep 120') }
 
 describe('a run in Jobs', () => {
   it('plans and applies, each in one pod without a token, privilege or a writable root', async () => {
@@ -80,7 +82,7 @@ describe('a run in Jobs', () => {
   })
 
   it('that is cancelled while applying saves the state', async () => {
-    await bench.run('job-cancel', { command: 'apply', stack: 'cancel', source: { inline: slow } })
+    await bench.run('job-cancel', { command: 'apply', stack: 'cancel', source: { inline: held } })
     await expect.poll(() => bench.output('job-cancel', 'apply')).toContain('up')
     await bench.patch('job-cancel', { cancel: true })
     const run = await bench.over('job-cancel')
@@ -89,7 +91,7 @@ describe('a run in Jobs', () => {
   })
 
   it('whose pod is killed while applying is Interrupted, in the words of the kubelet, and no second pod is made', async () => {
-    await bench.run('job-oom', { command: 'apply', stack: 'oom', source: { inline: slow } })
+    await bench.run('job-oom', { command: 'apply', stack: 'oom', source: { inline: held } })
     await expect.poll(() => bench.output('job-oom', 'apply')).toContain('up')
     node.killProcess('job-oom-apply')
     const run = await bench.over('job-oom')
@@ -100,9 +102,21 @@ describe('a run in Jobs', () => {
     expect(head.holder).toBeUndefined()
   })
 
+  it('whose pod is evicted saves the state while its grace lasts, is Interrupted, and no second pod is made', async () => {
+    await bench.run('job-evicted', { command: 'apply', stack: 'evicted', source: { inline: held } })
+    await expect.poll(() => bench.output('job-evicted', 'apply'), { timeout: 60_000 }).toContain('up')
+    await node.evict('job-evicted-apply')
+    const run = await bench.over('job-evicted')
+    expect(getCondition(run.status?.conditions, 'Ready')?.reason).toBe('Interrupted')
+    expect(run.status?.error).toMatch(/the runner had to end.*saved the state/)
+    expect((await bench.state(run))?.resources).toHaveLength(1)
+    expect(node.ran.filter(({ metadata }) => metadata.name.startsWith('job-evicted-apply'))).toHaveLength(1)
+    const head = await bench.tofuRuns.states.head(await bench.tofuRuns.stackOf(run))
+    expect(head.holder ?? head.lock).toBeUndefined()
+  })
+
   it('whose node is gone is Interrupted; what lives on there can write nothing, and the stack is free', async () => {
-    const long = { 'main.tf': slow['main.tf'].replace('sleep 3', 'sleep 25') }
-    await bench.run('job-node', { command: 'apply', stack: 'node', source: { inline: long } })
+    await bench.run('job-node', { command: 'apply', stack: 'node', source: { inline: held } })
     await expect.poll(() => bench.output('job-node', 'apply')).toContain('up')
     node.loseNode('job-node-apply')
     const pods = ['delete', 'pod', '-n', bench.namespace, '-l', 'skyclust.io/tofu-run=job-node']

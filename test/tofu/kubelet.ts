@@ -2,7 +2,8 @@
  * A kubelet small enough for a test: it runs each pod of a namespace as a process on this machine, and reports as a kubelet does.
  *
  * It knows what the pods of runs use: one container, its command, environment with `secretKeyRef`, a work folder. The Job controller, the garbage
- * collector and the API server around it are the real ones. A deleted pod gets SIGTERM, and SIGKILL after `graceMs`.
+ * collector and the API server around it are the real ones. Its pods are bound to it, so that a deletion or an eviction is a graceful one:
+ * SIGTERM, SIGKILL after `graceMs`, and the pod is gone once its process is.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,6 +21,8 @@ export interface Kubelet extends AsyncDisposable {
   loseNode(podPrefix: string): void
   /** Settles when the process of that pod has ended. */
   ended(podPrefix: string): Promise<void>
+  /** As `kubectl drain` does. */
+  evict(podPrefix: string): Promise<void>
   /** SIGKILL for the process of a pod, as the kernel does when memory runs out. */
   killProcess(podPrefix: string): void
 }
@@ -39,6 +42,8 @@ export async function kubelet(options: {
   const processes = new Map<string, ChildProcess>()
   const ran: Pod[] = []
   const lost = new Set<string>()
+  /** Told to go. */
+  const ending = new Set<string>()
 
   async function environmentOf(pod: Pod): Promise<Record<string, string>> {
     const environment: Record<string, string> = { ...image }
@@ -66,10 +71,35 @@ export async function kubelet(options: {
     }
   }
 
+  const pathOf = ({ metadata }: Pod) => `/api/v1/namespaces/${namespace}/pods/${metadata.name}`
+
+  /** What the client has no word for. A pod that is gone needs nothing more. */
+  async function ask(method: 'POST' | 'DELETE', path: string, body: object): Promise<void> {
+    const headers = { 'content-type': 'application/json' }
+    const answer = await client.raw(path, { method, headers, body: JSON.stringify(body) })
+    if (answer.status >= 300 && answer.status !== 404)
+      throw new Error(`${method} ${path}: ${answer.status} ${answer.body}`)
+  }
+
+  async function bind(pod: Pod): Promise<void> {
+    const { name } = pod.metadata
+    const target = { apiVersion: 'v1', kind: 'Node', name: 'test' }
+    const body = { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace }, target }
+    await ask('POST', `${pathOf(pod)}/binding`, body)
+  }
+
+  /** The process has ended, and the pod was to go. */
+  async function letGo(pod: Pod): Promise<void> {
+    if (lost.has(pod.metadata.uid)) return
+    const body = { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } }
+    await ask('DELETE', pathOf(pod), body)
+  }
+
   async function run(pod: Pod): Promise<void> {
     const command = pod.spec?.containers[0]?.command?.[0]
     if (command !== 'skyclust-tofu-runner') throw new Error(`the image has no program ${command}`)
     ran.push(pod)
+    await bind(pod)
     const env = await environmentOf(pod)
     const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
     processes.set(pod.metadata.uid, child)
@@ -77,13 +107,21 @@ export async function kubelet(options: {
     child.once('exit', (code, signal) => {
       const exitCode = code ?? 137
       const reason = exitCode === 0 ? 'Completed' : signal === 'SIGKILL' ? 'OOMKilled' : 'Error'
-      report(pod, exitCode === 0 ? 'Succeeded' : 'Failed', { terminated: { exitCode, reason } }).catch(console.error)
+      report(pod, exitCode === 0 ? 'Succeeded' : 'Failed', { terminated: { exitCode, reason } })
+        .then(() => (ending.has(pod.metadata.uid) ? letGo(pod) : undefined))
+        .catch(console.error)
     })
   }
 
   function end(pod: Pod): void {
-    const child = processes.get(pod.metadata.uid)
-    if (child === undefined || child.exitCode !== null || lost.has(pod.metadata.uid)) return
+    const { uid } = pod.metadata
+    const child = processes.get(uid)
+    if (child === undefined || lost.has(uid) || ending.has(uid)) return
+    ending.add(uid)
+    if (child.exitCode !== null || child.signalCode !== null) {
+      letGo(pod).catch(console.error)
+      return
+    }
     child.kill('SIGTERM')
     setTimeout(() => child.kill('SIGKILL'), graceMs).unref()
   }
@@ -91,7 +129,7 @@ export async function kubelet(options: {
   const pods = cache(client, podType, { namespace, signal: stopping.signal })
   const known = new Set<string>()
   pods.onChange(({ type, object }) => {
-    if (type === 'delete') return end(object)
+    if (type === 'delete' || object.metadata.deletionTimestamp !== undefined) return end(object)
     if (known.has(object.metadata.uid)) return
     known.add(object.metadata.uid)
     run(object).catch(console.error)
@@ -106,6 +144,13 @@ export async function kubelet(options: {
     async ended(prefix) {
       const child = processes.get(uidOf(prefix))
       if (child?.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    },
+    async evict(prefix) {
+      const pod = ran.find(({ metadata }) => metadata.name.startsWith(prefix))
+      if (pod === undefined) throw new Error(`there is no pod ${prefix}`)
+      const metadata = { name: pod.metadata.name, namespace }
+      const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata }
+      await ask('POST', `${pathOf(pod)}/eviction`, body)
     },
     killProcess: (prefix) => void processes.get(uidOf(prefix))?.kill('SIGKILL'),
     async [Symbol.asyncDispose]() {

@@ -20,7 +20,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { growingFile } from './growing-file.ts'
-import type { Sandbox } from './sandbox.ts'
+import { readyCommand, type Sandbox } from './sandbox.ts'
 
 export interface ChildEnd {
   /** `undefined` when a signal ended it. */
@@ -36,7 +36,10 @@ grace=$1 sandbox=$2; shift 2
   program=; [ "$sandbox" = yes ] || program=$$
   while [ -z "$program" ] && kill -0 $$ 2>/dev/null; do
     read -r _ first </proc/$$/task/$$/children # the first child of all is this guard
-    read -r program _ </proc/$first/task/$first/children || [ -n "$program" ] || sleep 1
+    its=$(cat /proc/$first/cmdline)
+    case $its in '${readyCommand.join('')}'*) read -r program _ </proc/$first/task/$first/children ;; esac
+    [ "$its" != "$(cat /proc/$program/cmdline)" ] || program= # not yet the program, but a copy of the shell
+    [ -n "$program" ] || sleep 1
   done
   kill -s INT $program 2>/dev/null
   while [ "$grace" -gt 0 ] && kill -0 $$ 2>/dev/null; do sleep 1; grace=$((grace - 1)); done
@@ -104,7 +107,7 @@ export async function runChild(options: {
         signal('SIGKILL', -child.pid)
         return
       }
-      const target = sandbox === undefined ? child.pid : enclosedProgram(child.pid)
+      const target = sandbox === undefined ? plainProgram(child.pid) : enclosedProgram(child.pid)
       if (target === undefined) {
         timer = setTimeout(stopIt, lookAgainMs)
         return
@@ -139,10 +142,26 @@ export async function runChild(options: {
   }
 }
 
-/** The program in a sandbox; `undefined` while it is not there yet. */
+/** The program that the leader becomes; `undefined` while it still is the shell, which forgets a signal that comes with its `exec`. */
+function plainProgram(leader: number): number | undefined {
+  return commandOf(leader).includes(guard) ? undefined : leader
+}
+
+/** The program in a sandbox; `undefined` while the sandbox is being made, when a signal would reach nobody who matters. */
 function enclosedProgram(leader: number): number | undefined {
   const first = childrenOf(leader).at(-1) // the other one is the guard
-  return first === undefined ? undefined : childrenOf(first)[0]
+  if (first === undefined || !commandOf(first).startsWith(readyCommand.join('\0'))) return undefined
+  const [program] = childrenOf(first)
+  // Between its fork and its exec it is a copy of the shell, which forgets what signals it got.
+  return program === undefined || commandOf(program) === commandOf(first) ? undefined : program
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** In the order in which they were started. @see https://man7.org/linux/man-pages/man5/proc_tid_children.5.html */

@@ -30,12 +30,19 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 const environment = { PATH: process.env.PATH ?? '/usr/bin:/bin' }
 
-function shell(script: string, rest: { stop?: AbortSignal; graceMs?: number; writable?: string[] } = {}) {
+interface Rest {
+  readonly stop?: AbortSignal
+  readonly graceMs?: number
+  readonly writable?: string[]
+}
+const shell = (script: string, rest?: Rest) => run('/bin/sh', ['-c', script], rest)
+
+function run(program: string, args: readonly string[], rest: Rest = {}) {
   let output = ''
   const { stop = new AbortController().signal, graceMs = 60_000, writable = [] } = rest
   const ended = runChild({
-    program: '/bin/sh',
-    args: ['-c', script],
+    program,
+    args,
     cwd: join(folder, 'config'),
     environment,
     outputFolder: join(folder, 'output'),
@@ -55,7 +62,7 @@ async function appears(name: string): Promise<void> {
   await vi.waitFor(() => readFile(join(folder, 'config', name)), soon)
 }
 
-if (refusal === undefined) describe('a program in the sandbox', inSandbox)
+if (refusal === undefined) describe('a program in the sandbox', { timeout: 60_000 }, inSandbox)
 
 function inSandbox(): void {
   it('writes into its own folder and into a /tmp of its own, and gives its exit code', async () => {
@@ -115,7 +122,7 @@ function inSandbox(): void {
   it('is stopped also when it is told before it has begun', async () => {
     const stop = new AbortController()
     stop.abort()
-    expect(await shell('exec sleep 600', { stop: stop.signal })).toMatchObject({ code: undefined, stopped: 1 })
+    expect(await run('sleep', ['600'], { stop: stop.signal })).toMatchObject({ code: undefined, stopped: 1 })
   })
 
   it('that does not listen is killed after both graces', async () => {

@@ -66,6 +66,9 @@ const mostProcesses = 1024
 /** Exit code of a sandbox that could not be made; tofu and the shell have none like it. */
 export const noSandbox = 125
 
+/** How the command line of the first process inside begins once the sandbox is made; its first child is the program. */
+export const readyCommand = ['/bin/sh', '-c', 'PATH=$1;']
+
 const setUp = `
 own=$PATH; PATH=/usr/sbin:/usr/bin:/sbin:/bin
 trap 'exit ${noSandbox}' EXIT
@@ -81,7 +84,7 @@ cd "$3"
 shift 3
 exec prlimit --nproc=${mostProcesses} \\
   setpriv --no-new-privs --inh-caps=-all --ambient-caps=-all --bounding-set=-all -- \\
-  /bin/sh -c 'PATH=$1; shift; "$@"; exit $?' sh "$own" "$@"
+  ${readyCommand[0]} ${readyCommand[1]} '${readyCommand[2]} shift; "$@"; exit $?' sh "$own" "$@"
 `
 
 export async function openSandbox({ folder, readable, writable, temporary }: SandboxOptions): Promise<Sandbox> {

@@ -105,11 +105,13 @@ export function runDesk(options: DeskOptions) {
         }
       }),
 
-    async progress({ run }: Visitor): Promise<Answer> {
-      if (isFinished(run)) return { status: 410, body: 'the run is over' }
-      const stop = run.spec.cancel || run.metadata.deletionTimestamp !== undefined
-      return json(stop ? { stop: 'cancelled' satisfies StopReason } : {})
-    },
+    /** Whoever does not hold the stack any more learns it here, and stops. */
+    progress: (visitor: Visitor) =>
+      whileHolding(visitor, async () => {
+        const { spec, metadata } = visitor.run
+        const stop = spec.cancel || metadata.deletionTimestamp !== undefined
+        return json(stop ? { stop: 'cancelled' satisfies StopReason } : {})
+      }),
 
     async putOutput(visitor: Visitor, index: number, text: string): Promise<Answer> {
       if (isFinished(visitor.run)) return { status: 410, body: 'the run is over' }

@@ -51,6 +51,8 @@ export type StateVersion = z.infer<typeof stateVersion>
 const stackHead = z.object({
   format: z.literal(1),
   holder: holder.optional(),
+  /** What the last holder had begun when it let go, or was made to: it does not begin again. */
+  ended: z.object({ run: z.string(), phase: z.enum(runPhases) }).optional(),
   lock: lockInfo.optional(),
   /** Oldest first; the last one is the state. */
   versions: z.array(stateVersion),
@@ -96,6 +98,7 @@ export function acquired(head: StackHead, wish: Omit<Holder, 'runner'>): Next {
   }
   if (holder?.phase === wish.phase) return head
   if (holder?.phase === 'apply') return { refused: 'notHolder', message: 'this run is applying already' }
+  if (hasBegun(head, wish)) return { refused: 'begunBefore', message: `the ${wish.phase} of this run was begun before` }
   const { lock: _left, ...rest } = head
   return { ...rest, holder: wish }
 }
@@ -112,8 +115,14 @@ export function begun(head: StackHead, claim: Claim, runner: string): Next {
 /** Lets go of the stack and of the lock, if and only if it is this run that holds it. */
 export function released(head: StackHead, run: string): StackHead {
   if (head.holder?.run !== run) return head
-  const { holder: _holder, lock: _lock, ...rest } = head
-  return rest
+  const { holder, lock: _lock, ...rest } = head
+  return holder.runner === undefined ? rest : { ...rest, ended: { run, phase: holder.phase } }
+}
+
+/** Whether a runner got through for that phase of the run, as far as the head still knows. */
+export function hasBegun({ holder, ended }: StackHead, claim: Claim): boolean {
+  if (holder?.run === claim.run && holder.phase === claim.phase) return holder.runner !== undefined
+  return ended?.run === claim.run && ended.phase === claim.phase
 }
 
 /** A repeated LOCK of one id succeeds: tofu repeats a request whose answer was lost. */

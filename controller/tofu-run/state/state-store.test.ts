@@ -100,6 +100,15 @@ describe('the state store', () => {
     expect(await store.begin(stack, claim, 'runner-b')).toMatchObject({ refused: 'begunBefore' })
   })
 
+  it('lets no phase begin again that was begun and then made to let go', async () => {
+    const { store } = world()
+    await store.acquire(stack, holder)
+    await store.begin(stack, claim, 'runner-1')
+    await store.release(stack, claim.run)
+    expect(await store.acquire(stack, holder)).toMatchObject({ refused: 'begunBefore' })
+    taken(await store.acquire(stack, { ...holder, run: 'uid-2' }))
+  })
+
   it('locks as tofu expects: a repeated LOCK is granted, another is told who has it, only the own is let go', async () => {
     const { store } = world()
     await store.acquire(stack, holder)
