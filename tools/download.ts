@@ -20,7 +20,7 @@ export interface DownloadOptions {
   readonly fetch: Fetch
   readonly note?: (state: string) => void
   readonly signal?: AbortSignal
-  /** How long the first byte of an answer may take. Default: 5,000. */
+  /** How long the first byte of an answer may take. Default: 10,000: a build in its place takes minutes. */
   readonly firstByteMs?: number
   /** How long nothing may come in the middle of an answer. Default: 30,000. */
   readonly stallMs?: number
@@ -55,7 +55,7 @@ export function checksumFor(file: string, checksums: string): string | undefined
 type Reader<T> = (answer: Response, alive: () => void) => Promise<T>
 
 async function get<T>(options: DownloadOptions, url: string, read: Reader<T>): Promise<T> {
-  const { fetch, signal, firstByteMs = 5_000, stallMs = 30_000 } = options
+  const { fetch, signal, firstByteMs = 10_000, stallMs = 30_000 } = options
   const silence = new AbortController()
   const either = signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal])
   const watch = (ms: number) =>
