@@ -53,7 +53,8 @@ export const benchClouds = {
     },
   },
   gce: {
-    about: 'a server that speaks Compute Engine, of whose documented rate creates, starts and stops have 8 a second each',
+    about:
+      'a server that speaks Compute Engine, of whose documented rate creates, starts and stops have 8 a second each',
     sizes: [10_000],
     vmsPerSecond: 5,
     readyWithin: (vms) => `the rate alone takes ${Math.round(Math.max(0, vms - 100) / 8)} s`,
