@@ -27,7 +27,7 @@ export interface Cloud {
   listPage(filter: InstanceFilter, cursor?: string, signal?: AbortSignal): Promise<InstancePage>
 
   /**
-   * By id. `undefined` when the cloud says that there is none, or that nothing could be called that. One that is gone may
+   * By id, or as else people name an instance there. `undefined` when the cloud says that there is none, or that nothing could be called that. One that is gone may
    * be shown as terminated for longer than listings show it, with what ended it and little else.
    */
   get(instanceId: string, signal?: AbortSignal): Promise<Instance | undefined>
@@ -137,6 +137,8 @@ export type InstanceState = (typeof instanceStates)[number]
 /** An instance as the cloud shows it. */
 export interface Instance {
   readonly id: string
+  /** The provider's own name for it, where it has one beside the id. */
+  readonly name?: string
   readonly state: InstanceState
   /** The cloud's words on the last change of state, such as `Server.SpotInstanceTermination: …`; "" when none. */
   readonly stateReason: string

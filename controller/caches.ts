@@ -8,6 +8,7 @@ import { type Workspace, workspaceKind } from '../crds/workspace.ts'
 import { type Namespace, namespaceType, type Secret, secretType } from '../kube/builtin-types.ts'
 import { type Cache, cache } from '../kube/cache.ts'
 import type { KubeClient } from '../kube/client.ts'
+import { instanceNames } from './vm/identity.ts'
 
 export interface Caches {
   readonly workspaces: Cache<Workspace>
@@ -45,7 +46,7 @@ export function openCaches(client: KubeClient, signal: AbortSignal): Caches {
       signal,
       indexes: {
         credential: ({ metadata, spec }) => [`${metadata.namespace}/${spec.credentialRef.name}`],
-        instance: ({ spec, status }) => [status?.instanceID, spec.adopt?.instanceID].filter((id) => id !== undefined),
+        instance: instanceNames,
         userData: ({ metadata, spec }) =>
           spec.userDataSecretRef ? [`${metadata.namespace}/${spec.userDataSecretRef.name}`] : [],
       },

@@ -137,12 +137,14 @@ const spec = z
           .max(256)
           .meta(
             rules({
-              rule: "self.matches('^[A-Za-z0-9][A-Za-z0-9._/-]*$')",
+              rule: "self.matches('^[A-Za-z0-9][A-Za-z0-9._:/-]*$')",
               message:
-                'spec.adopt.instanceID must be the id that the provider gave the instance, such as i-0123456789abcdef0',
+                'spec.adopt.instanceID must be the id that the provider gave the instance, such as i-0123456789abcdef0; on GCP also its name, zone/name or link',
             }),
           )
-          .describe('Its id at the provider.'),
+          .describe(
+            'Its id at the provider. On GCP also its name, if that is in one zone of the region only, zone/name, or its link.',
+          ),
       })
       .optional()
       .describe('An instance that exists already, to be taken over instead of making one. It cannot be changed.'),

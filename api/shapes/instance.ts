@@ -30,7 +30,7 @@ const statuses = {
 export function instanceData(instance: Instance): z.output<typeof instanceSchema> {
   return {
     id: instance.id,
-    name: instance.tags.Name ?? '',
+    name: instance.tags.Name ?? instance.name ?? '',
     status: statuses[instance.state],
     type: instance.instanceType,
     region: instance.region,

@@ -4,7 +4,16 @@
 import type { Instance, InstanceFilter, InstancePage } from '../cloud.ts'
 import { CloudError, isCloudError } from '../cloud-error.ts'
 import type { GceAggregatedList, GceInstance } from './compute-types.ts'
-import { filterFrom, goneInstance, idFilter, instanceFrom, isInstanceId, matches } from './instances.ts'
+import {
+  filterFrom,
+  goneInstance,
+  idFilter,
+  instanceFrom,
+  isInstanceId,
+  matches,
+  namedInstance,
+  nameFilter,
+} from './instances.ts'
 import { endOf } from './operations.ts'
 import type { ComputeRest } from './rest.ts'
 
@@ -91,10 +100,25 @@ export function instanceReads(options: InstanceReadsOptions): InstanceReads {
     return unlessNotFound(rest.call<GceInstance>({ action: 'instances.get', method: 'GET', path }, signal))
   }
 
+  /** What is called that; it cannot be told of two. */
+  async function named(text: string, signal?: AbortSignal): Promise<Instance | undefined> {
+    const wanted = namedInstance(text)
+    if (!wanted || (wanted.project ?? (await project(signal))) !== (await project(signal))) return undefined
+    const found: Instance[] = []
+    const filter = isInstanceId(wanted.name) ? idFilter('id', wanted.name) : nameFilter(wanted.name)
+    for (let next: string | undefined, isFirst = true; isFirst || next; isFirst = false) {
+      const page = await aggregatedPage(filter, next, signal)
+      found.push(...page.instances.filter((one) => one.region === region && (wanted.zone ?? one.zone) === one.zone))
+      next = page.next
+    }
+    if (found.length > 1) throw ambiguous(wanted.name, found)
+    return found[0]
+  }
+
   async function get(id: string, signal?: AbortSignal): Promise<Instance | undefined> {
+    if (!isInstanceId(id)) return named(id, signal)
     const found = await described(id, signal)
     if (found) return instanceFrom(found)
-    if (!isInstanceId(id)) return undefined
     const end = await unlessNotFound(endOf(rest, id, signal))
     if (!end) return undefined
     const { operation, words, launchFailure } = end
@@ -103,6 +127,16 @@ export function instanceReads(options: InstanceReadsOptions): InstanceReads {
   }
 
   return { listPage, described, get, zoneOf, note }
+}
+
+function ambiguous(name: string, found: readonly Instance[]): CloudError {
+  const [first] = found
+  return new CloudError(`There is a ${name} in ${found.map(({ zone }) => zone).join(' and in ')}.`, {
+    class: 'invalid',
+    code: 'AmbiguousName',
+    action: 'instances.aggregatedList',
+    remedy: `Name the zone as well, such as ${first?.zone}/${name}, or the id.`,
+  })
 }
 
 async function unlessNotFound<T>(answer: Promise<T>): Promise<T | undefined> {

@@ -30,6 +30,7 @@ export function instanceFrom(described: GceInstance): Instance {
   const isSpot = scheduling?.provisioningModel === 'SPOT' || scheduling?.preemptible === true
   return {
     id: described.id ?? '',
+    ...(described.name && { name: described.name }),
     state: states[described.status ?? ''] ?? 'pending',
     stateReason: described.statusMessage ?? '',
     instanceType: nameIn(described.machineType),
@@ -88,6 +89,30 @@ export function filterFrom(filter: InstanceFilter): string | undefined {
 /** What an instance's id looks like; it becomes part of a path and of a filter. */
 export function isInstanceId(id: string): boolean {
   return /^[1-9][0-9]{0,19}$/.test(id)
+}
+
+/** An instance as people name it: by name alone, or with the zone that it is in. */
+export interface NamedInstance {
+  readonly project?: string
+  readonly zone?: string
+  readonly name: string
+}
+
+/** `name`, `zone/name`, `[projects/<project>/]zones/<zone>/instances/<name>`, or the URL of it; `undefined` for anything else. */
+export function namedInstance(text: string): NamedInstance | undefined {
+  const link = text.replace(/^https?:\/\/[^/]+\/compute\/[a-z0-9]+\//, '')
+  const {
+    project,
+    zone,
+    name = '',
+  } = /^(?:(?:(?:projects\/(?<project>[^/]+)\/)?zones\/)?(?<zone>[^/]+)\/(?:instances\/)?)?(?<name>[^/]+)$/.exec(link)
+    ?.groups ?? {}
+  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) return undefined
+  return { name, ...(project && { project }), ...(zone && { zone }) }
+}
+
+export function nameFilter(name: string): string {
+  return equal('name', name)
 }
 
 export function idFilter(field: 'id' | 'targetId', id: string): string {

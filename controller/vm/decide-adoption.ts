@@ -23,7 +23,7 @@ export function decideAdoption(situation: Situation, id: string): Action {
       'Delete one of the two, that one with deletionPolicy Orphan.',
     )
   }
-  const instance = sightingOf(situation, id)?.instance
+  const instance = sightingOf(situation, look.id.found?.id ?? id)?.instance
   if (!instance || !look.id.known) {
     const where = access.kind === 'ready' ? `account ${access.account}, region ${access.region}` : 'this account'
     return refused(
@@ -35,7 +35,7 @@ export function decideAdoption(situation: Situation, id: string): Action {
   if (!isStaying(instance)) {
     return refused(
       'AdoptNotFound',
-      `The instance ${id} is ${instance.state}.`,
+      `The instance ${instance.id} is ${instance.state}.`,
       'Delete this VM, or make it anew without spec.adopt.',
     )
   }
@@ -43,11 +43,11 @@ export function decideAdoption(situation: Situation, id: string): Action {
     const owner = instance.tags[instanceTags.vm] ?? 'another VM'
     return refused(
       'AdoptRefused',
-      `The instance ${id} belongs to ${owner} of installation ${instance.tags[instanceTags.cluster] ?? 'unknown'}, as its tags say.`,
+      `The instance ${instance.id} belongs to ${owner} of installation ${instance.tags[instanceTags.cluster] ?? 'unknown'}, as its tags say.`,
       `Delete that VM with deletionPolicy Orphan, or, if it is no more, take the tag ${instanceTags.vmUID} off the instance.`,
     )
   }
-  const verdict = progressing('Adopting', `The instance ${id} is being taken over.`)
+  const verdict = progressing('Adopting', `The instance ${instance.id} is being taken over.`)
   return { kind: 'record', instance, how: 'adopted', verdict }
 }
 

@@ -475,6 +475,18 @@ describe('a VM with its instance', () => {
 
 describe('a VM that adopts', () => {
   const vm = givenVM({ spec: { adopt: { instanceID: 'i-9' } } })
+
+  it('takes over the instance that the cloud has under another name of it', () => {
+    const named = givenVM({ spec: { adopt: { instanceID: 'sim-1a/web' } } })
+    const instance = givenInstance(named, { id: 'i-9', tags: {}, token: '' })
+    const look = { id: { id: 'sim-1a/web', known: true, found: { id: 'i-9', name: 'web' } } }
+
+    expect(decide(givenSituation({ vm: named, sightings: [seen(instance)], look }))).toMatchObject({
+      kind: 'record',
+      how: 'adopted',
+      instance: { id: 'i-9' },
+    })
+  })
   const found = givenInstance(vm, { id: 'i-9', tags: {}, token: '' })
   const look = { id: { id: 'i-9', known: true } }
 

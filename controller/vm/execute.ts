@@ -222,7 +222,11 @@ async function look(world: VMWorld, pass: Pass, { token, id }: ActionOf<'look'>)
   return {
     next: {
       ...findings(pass),
-      look: { at, token, id: id === undefined ? undefined : { id, known: byId !== undefined } },
+      look: {
+        at,
+        token,
+        id: id === undefined ? undefined : { id, known: byId !== undefined, ...(byId && { found: byId }) },
+      },
       foundIds: [...found.map((one) => one.id), ...(byId ? [byId.id] : [])],
     },
   }

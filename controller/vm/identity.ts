@@ -53,3 +53,10 @@ export function incarnationTag(instance: Instance): number | undefined {
   const text = instance.tags[instanceTags.incarnation]
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
+
+/** What a VM calls its instance, in status and in `spec.adopt`; of a link there the name at its end as well. */
+export function instanceNames({ spec, status }: VM): readonly string[] {
+  const asked = spec.adopt?.instanceID
+  const names = [status?.instanceID, asked, asked?.slice(asked.lastIndexOf('/') + 1)]
+  return [...new Set(names.filter((name) => name !== undefined))]
+}

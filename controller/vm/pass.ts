@@ -16,7 +16,7 @@ import type { AccountRegion } from '../observation/account-region.ts'
 import type { Observer } from '../observation/observer.ts'
 import type { Sighting } from '../observation/snapshot.ts'
 import type { Admissions } from './admissions.ts'
-import { incarnationOf } from './identity.ts'
+import { incarnationOf, instanceNames } from './identity.ts'
 import type { Recollections } from './recollection.ts'
 import type { Access, Look, Situation, UserData, View } from './situation.ts'
 
@@ -79,7 +79,7 @@ export function gather(world: VMWorld, findings: Findings, waiting: Waiting): Pa
     recollection: world.recollections.of(vm),
     admission: world.admissions.stateOf(vm.metadata.uid),
     userData: findings.userData ?? (vm.spec.userDataSecretRef ? { kind: 'unread' } : { kind: 'read', text: undefined }),
-    rival: rivalOf(world, vm),
+    rival: rivalOf(world, findings),
   }
   return { ...findings, situation, cloud: access.kind === 'ready' ? access.cloud : undefined, eyes, ...waiting }
 }
@@ -125,13 +125,16 @@ function isAnothers(world: VMWorld, vm: VM, { instance }: Sighting): boolean {
     .some((other) => other.metadata.uid !== vm.metadata.uid && other.status?.instanceID === instance.id)
 }
 
-/** Whoever has the instance that is to be adopted, or asked for it earlier. */
-function rivalOf(world: VMWorld, vm: VM): string | undefined {
-  const id = vm.spec.adopt?.instanceID
-  if (id === undefined || vm.status?.instanceID !== undefined) return undefined
-  const rival = world.vms
-    .index('instance', id)
-    .find((other) => other.metadata.uid !== vm.metadata.uid && (other.status?.instanceID === id || isOlder(other, vm)))
+/** Whoever has the instance that is to be adopted, or asked earlier for what may be it, by whichever of its names. */
+function rivalOf(world: VMWorld, { vm, look }: Findings): string | undefined {
+  const asked = vm.spec.adopt?.instanceID
+  if (asked === undefined || vm.status?.instanceID !== undefined) return undefined
+  const { id = asked, name } = look?.id?.found ?? {}
+  const names = new Set([id, ...instanceNames(vm), ...(name === undefined ? [] : [name])])
+  const rival = [...names]
+    .flatMap((key) => world.vms.index('instance', key))
+    .filter(({ metadata }) => metadata.uid !== vm.metadata.uid)
+    .find((other) => (other.status?.instanceID ? other.status.instanceID === id : isOlder(other, vm)))
   return rival && keyString(keyOf(rival))
 }
 

@@ -64,7 +64,13 @@ export interface Look {
   /** The token that was looked up as well. */
   readonly token: string | undefined
   /** The id that was asked for as well, and whether the cloud knows it. */
-  readonly id: { readonly id: string; readonly known: boolean } | undefined
+  readonly id: { readonly id: string; readonly known: boolean; readonly found?: FoundInstance } | undefined
+}
+
+/** What was found under what was asked for, which may be another name of it. */
+export interface FoundInstance {
+  readonly id: string
+  readonly name?: string
 }
 
 /** Whether the account's buckets have let this VM's create through; see `admissions.ts`. */

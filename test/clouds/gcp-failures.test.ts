@@ -340,6 +340,40 @@ describe('a read', () => {
     expect(await connect().get(id)).toMatchObject({ id, zone })
   })
 
+  it('finds an instance by its name, with its zone, and by its link, and never one of two', async () => {
+    const cloud = connect()
+    const here = await cloud.create(specWith())
+    const name = here.name ?? ''
+    const link = `projects/${PROJECT}/zones/${zone}/instances/${name}`
+    const asked = [name, `${zone}/${name}`, link, `${gce.url}/compute/v1/${link}`, `${zone}/${here.id}`]
+
+    for (const text of asked) expect(await cloud.get(text), text).toMatchObject({ id: here.id, name })
+    for (const text of [
+      'somebody-elses',
+      `us-central1-b/${name}`,
+      `projects/another/zones/${zone}/instances/${name}`,
+      'a" OR name = "b',
+    ]) {
+      expect(await cloud.get(text), text).toBeUndefined()
+    }
+
+    gce.project.insert(
+      { zone: 'us-central1-b', user: OUTSIDER.user },
+      {
+        name,
+        machineType: 'zones/us-central1-b/machineTypes/e2-micro',
+        disks: [{ boot: true, initializeParams: { sourceImage: 'global/images/mine' } }],
+        networkInterfaces: [{ network: 'global/networks/default' }],
+      },
+    )
+    await expect(cloud.get(name)).rejects.toMatchObject({
+      class: 'invalid',
+      message: expect.stringContaining('us-central1-b'),
+      remedy: expect.stringContaining(`us-central1-a/${name}`),
+    })
+    expect(await cloud.get(`${zone}/${name}`)).toMatchObject({ id: here.id })
+  })
+
   it('of a list that cannot reach a zone fails, rather than showing less than there is', async () => {
     const cloud = connect()
     const { id } = await cloud.create(specWith())

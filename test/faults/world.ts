@@ -7,6 +7,7 @@ import { meteredCloud } from '../../clouds/metered-cloud.ts'
 import { meters } from '../../clouds/meters.ts'
 import { createSim, type Sim } from '../../clouds/sim/sim.ts'
 import { sharding } from '../../controller/sharding/sharding.ts'
+import { instanceNames } from '../../controller/vm/identity.ts'
 import { vmController } from '../../controller/vm/vm-controller.ts'
 import { type Credential, credentialKind } from '../../crds/credential.ts'
 import { finalizers } from '../../crds/names.ts'
@@ -93,7 +94,7 @@ function worldOn(cloud: CloudSide, time: VirtualTime, { random, watch, mishapAt 
       ...options,
       indexes: {
         credential: ({ metadata, spec }) => [`${metadata.namespace}/${spec.credentialRef.name}`],
-        instance: ({ spec, status }) => [status?.instanceID, spec.adopt?.instanceID].filter((id) => id !== undefined),
+        instance: instanceNames,
       },
     })
     const credentials: Cache<Credential> = cache(client, credentialKind, {

@@ -136,7 +136,7 @@ describe.concurrent('a VM on Compute Engine', patience, () => {
     await eventually(() => expect(instanceOf(id).status).toBe('RUNNING'))
   })
 
-  it('takes over an instance that is nobody’s, and leaves it when its policy is Orphan', async () => {
+  it('takes over an instance that is nobody’s, by its name and before anybody else, and leaves it when its policy is Orphan', async () => {
     const here = await room()
     const call = { ...OUTSIDER, zone: 'us-central1-c' }
     const launched = gce.project.insert(call, {
@@ -149,7 +149,15 @@ describe.concurrent('a VM on Compute Engine', patience, () => {
     })
     const instanceID = launched.targetId ?? ''
 
-    const { uid } = await readyVM(here, 'owner', { adopt: { instanceID }, deletionPolicy: 'Orphan' })
+    const { uid, id } = await readyVM(here, 'owner', {
+      adopt: { instanceID: 'us-central1-c/by-hand' },
+      deletionPolicy: 'Orphan',
+    })
+    expect(id).toBe(instanceID)
+    await here.create('rival', { adopt: { instanceID } })
+    expect(conditionOf(await here.untilReason('rival', 'AdoptRefused'), 'Ready')?.message).toContain('/owner')
+    await here.delete('rival')
+    await here.untilGone('rival')
     expect(instanceOf(instanceID).labels).toMatchObject({ 'skyclust-vm-uid': uid, 'skyclust-name': 'owner' })
 
     await here.delete('owner')
