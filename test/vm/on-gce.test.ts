@@ -2,7 +2,9 @@
  * VMs on what speaks Compute Engine, with the controller as a process. That a difference is believed only after the lag that
  * Google is allowed makes the changes from outside slow to be seen.
  */
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { stringify } from 'yaml'
 import { type Gce, OUTSIDER } from '../gce/gce-server.ts'
 import type { StoredInstance } from '../gce/project.ts'
 import { conditionOf, eventually, isReady, type Room } from './room.ts'
@@ -174,6 +176,27 @@ describe.concurrent('a VM on Compute Engine', patience, () => {
 
     expect(conditionOf(refused, 'Stalled')?.message).toContain('The referenced image resource cannot be found.')
     expect(instancesOf(refused.metadata.uid)).toEqual([])
+  })
+})
+
+describe('the example of Google Cloud', patience, () => {
+  it('comes up with kubectl apply, once a key stands where it says so, and goes with its workspace', async () => {
+    const { kubectl, kubectlWith } = stage.cluster
+    const examples = join(import.meta.dirname, '../../examples')
+    const inTeam = '--namespace=team-a'
+    await kubectl('apply', '-f', join(examples, '1-workspace.yaml'), '-f', join(examples, 'gcp'))
+    await kubectl('wait', '--for=condition=Stalled', 'credential/gcp-main', inTeam, '--timeout=120s')
+    expect(await kubectl('get', 'credential', 'gcp-main', inTeam, '--output=yaml')).toContain('SecretInvalid')
+
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'gcp-main', namespace: 'team-a' } }
+    const stringData = { service_account_key: gce.accounts.keyFile() }
+    await kubectlWith(stringify({ ...secret, stringData }), 'apply', '-f', '-')
+    await kubectl('wait', '--for=condition=Ready', 'vm/web-3', inTeam, '--timeout=120s')
+    const { metadata, status } = JSON.parse(await kubectl('get', 'vm', 'web-3', inTeam, '--output=json'))
+    expect(instancesOf(metadata.uid)).toMatchObject([{ id: status.instanceID, status: 'RUNNING' }])
+
+    await kubectl('delete', 'workspace', 'team-a', '--timeout=120s')
+    expect(instancesOf(metadata.uid)).toEqual([])
   })
 })
 
