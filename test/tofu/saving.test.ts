@@ -94,6 +94,15 @@ describe('a state that tofu cannot upload', () => {
   })
 })
 
+describe('a disk on which no file can be made', () => {
+  it('keeps no result from being reported: what was applied is Completed', async () => {
+    await bench.run('no-file', { command: 'apply', stack: 'no-file', source: { inline: one('mkdir ../result.json') } })
+    const run = await bench.over('no-file')
+    expect(run.status).toMatchObject({ phase: 'Completed', outputs: { one: 'made' } })
+    await isFree(run)
+  })
+})
+
 describe('a line that loses answers', () => {
   it('makes nothing happen twice: each question may be asked again', async () => {
     for (const asked of [

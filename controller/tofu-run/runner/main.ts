@@ -35,7 +35,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => in
 function noteProgram(pid: number): void {
   markOf(pid)
     .then((mark) => writeFile(join(workFolder, 'child.json'), JSON.stringify(mark), { mode: 0o600 }))
-    .catch((error: unknown) => process.stderr.write(`${String(error)}\n`))
+    .catch(() => undefined) // a full disk must not end the run
 }
 
 /** Where the program really is, links followed: a sandbox shows that one file. As it was named when there is none. */
@@ -89,7 +89,8 @@ try {
     interrupted: interrupted.signal,
   })
   const text = JSON.stringify(result)
-  await writeFile(join(workFolder, 'result.json'), text, { mode: 0o600 })
+  // For the executor, should nobody answer. A disk that is full, on which the log is as well, keeps no result from being reported.
+  await writeFile(join(workFolder, 'result.json'), text, { mode: 0o600 }).catch(() => undefined)
   await link.send('POST', 'result', text)
 } catch (error) {
   const words = error instanceof LinkRefused ? `the controller refuses this runner: ${error.message}` : String(error)
