@@ -18,8 +18,9 @@ import { ADMIN, noOutside, peopleAt, type Subject, unhurried } from './subject.t
 export async function startDevSubject(env: Readonly<Record<string, string>>): Promise<Subject & AsyncDisposable> {
   const stack = new AsyncDisposableStack()
   try {
-    const directory = await mkdtemp(join(tmpdir(), 'skyclust-dev-'))
-    stack.defer(() => rm(directory, { recursive: true, force: true }))
+    const folder = await mkdtemp(join(tmpdir(), 'skyclust-dev-'))
+    stack.defer(() => rm(folder, { recursive: true, force: true }))
+    const directory = join(folder, '.dev') // its lock stands beside it
     await claimPorts(directory)
     const dev = stack.use(
       makeDevHere(directory, {
