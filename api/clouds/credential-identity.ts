@@ -3,7 +3,8 @@
  *
  * With whose rights is the Secret of a Credential read? A viewer may list instances and may not read Secrets, so it cannot
  * be the caller's. The facade's own account reads it: by name alone (it may neither list nor watch Secrets of tenants),
- * only the one that a Credential of a Workspace names, only when somebody asks, and keeps nothing of it.
+ * only the one that a Credential of a Workspace names, only when somebody asks, and keeps nothing of it; the provider of Google
+ * Cloud keeps in memory, of the keys that were used last, the token that each was exchanged for.
  *
  * The controller grants that right for each Credential, a moment after it was made: a young one is waited for.
  */
