@@ -10,7 +10,7 @@ const chart = join(import.meta.dirname, '../charts/skyclust')
 const schema = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8'))
 /** A run as a child of the controller's own pod gets no sandbox from the kernel, and a read-only pod has no place for files. */
 const notInCluster =
-  /^SKYCLUST_(TOFU|TOFU_WORK_DIR|TOFU_PLUGIN_CACHE|TOFU_SANDBOX|TOFU_READABLE|AUDIT_LOG|AUDIT_ROTATE_MIB|AUDIT_KEEP)$/
+  /^SKYCLUST_(TOFU|TOFU_WORK_DIR|TOFU_PLUGIN_CACHE|TOFU_SANDBOX|TOFU_(READ|WRIT)ABLE|AUDIT_LOG|AUDIT_ROTATE_MIB|AUDIT_KEEP)$/
 
 describe('the settings in the values of the chart', () => {
   it.each([

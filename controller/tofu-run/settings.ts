@@ -18,6 +18,11 @@ export const tofuSettings = {
     default: '',
     help: 'Files and folders beside /usr that configurations may read in the sandbox, separated by colons.',
   }),
+  tofuWritable: setting('SKYCLUST_TOFU_WRITABLE', {
+    schema: text,
+    default: '',
+    help: 'Folders that configurations may read and write in the sandbox, separated by colons; /tmp is one of their own unless it is named.',
+  }),
   tofuParallel: setting('SKYCLUST_TOFU_PARALLEL', {
     schema: wholeNumber({ min: 1, max: 1000 }),
     default: '4',

@@ -129,6 +129,7 @@ function executorFor({ config, client, environment }: TofuKindOptions, parts: Ex
         ...providers,
         SKYCLUST_TOFU: config.tofuProgram,
         ...(config.tofuReadable !== '' && { SKYCLUST_TOFU_READABLE: config.tofuReadable }),
+        ...(config.tofuWritable !== '' && { SKYCLUST_TOFU_WRITABLE: config.tofuWritable }),
       },
     })
   }

@@ -45,7 +45,7 @@ export function decideCreateOutcome(situation: Situation, intent: CreateIntent):
  * A listing may still show what an attempt before this one made and the cloud has taken back, while this one has made another:
  * so it is asked for by its id first, which says so.
  */
-function taken({ look }: Situation, made: Instance, token?: string): Action {
+export function taken({ look }: Situation, made: Instance, token?: string): Action {
   if (look?.id?.id === made.id) return found(made)
   return { kind: 'look', id: made.id, ...(token !== undefined && { token }) }
 }

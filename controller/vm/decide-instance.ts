@@ -4,19 +4,28 @@ import type { VM } from '../../crds/vm.ts'
 import { getCondition } from '../../kube/conditions.ts'
 import type { Sighting } from '../observation/snapshot.ts'
 import type { Action } from './action.ts'
-import { launching, replaceableAt } from './decide-create.ts'
+import { launching, replaceableAt, taken } from './decide-create.ts'
 import { wantedTags } from './identity.ts'
 import { clockSkewMs } from './intent.ts'
-import { isRecent, lagMs, missedFrom, shownFrom, sightingOf, surplusInstances } from './sightings.ts'
+import {
+  isRecent,
+  isStaying,
+  lagMs,
+  madeInstance,
+  missedFrom,
+  shownFrom,
+  sightingOf,
+  surplusInstances,
+} from './sightings.ts'
 import type { Situation } from './situation.ts'
 import { progressing, settled, stalled, stateOf, type Verdict } from './verdict.ts'
 
 export function decideInstance(situation: Situation, id: string): Action {
-  const surplus = surplusInstances(situation, id)
-  if (surplus.length > 0) return { kind: 'terminate', ids: surplus.map((one) => one.id), why: 'duplicate' }
-
   const own = sightingOf(situation, id)
   if (!own) return decideAbsent(situation, id)
+
+  const surplus = surplusInstances(situation, id)
+  if (surplus.length > 0) return { kind: 'terminate', ids: surplus.map((one) => one.id), why: 'duplicate' }
   if (own.instance.state === 'terminated')
     return decideGone(situation, own.instance.stateReason, own.instance.launchFailure)
   if (own.instance.state === 'terminating') {
@@ -58,17 +67,21 @@ const askAgainMs = 30_000
 
 /**
  * The listing does not show it: soon after a launch that is lag, and somebody may have taken the tag away by which it is
- * listed. So the cloud is asked by id, and believed when it says again and again that there is none.
+ * listed. So the cloud is asked by id, and believed when it says again and again that there is none. Until then no other
+ * instance that carries the tag is taken for a duplicate: should the id be wrong, that one is the VM's.
  */
 function decideAbsent(situation: Situation, id: string): Action {
   const { view, look, now } = situation
   if (view.listedAt === undefined) return { kind: 'listen', expecting: false }
   const from = shownFrom(situation) ?? 0
   if (now < from) return { kind: 'listen', expecting: true, againAfterMs: from - now }
+  const made = madeInstance(situation)
+  const other = made && isStaying(made) ? made : undefined
+  if (other && look?.id?.id === other.id) return taken(situation, other)
   if (look?.id?.id !== id) return { kind: 'look', id }
   const missed = missedFrom(situation) ?? 0
   if (now < missed) return { kind: 'listen', expecting: true, againAfterMs: Math.min(askAgainMs, missed - now) }
-  return decideGone(situation, 'the cloud does not know it any more')
+  return other ? taken(situation, other) : decideGone(situation, 'the cloud does not know it any more')
 }
 
 function decideGone(situation: Situation, cause: string, launchFailure?: LaunchFailure): Action {

@@ -384,6 +384,18 @@ describe('a VM with its instance', () => {
     expect(decide(givenSituation({ vm, sightings, recollection: { terminatedAt: { 'i-2': now } } })).kind).toBe('wait')
   })
 
+  it('takes nothing for a duplicate while its own instance is not shown, and the one that carries its tag once it is known to be gone', () => {
+    const { vm, instance } = running()
+    const other = { ...instance, id: 'i-2' }
+    const wrong = { ...vm, status: { ...vm.status, instanceID: 'i-wrong' } }
+    const given = (look?: object) =>
+      decide(givenSituation({ vm: wrong, sightings: [seen(other)], ...(look && { look }) }))
+
+    expect(given()).toEqual({ kind: 'look', id: 'i-wrong' })
+    expect(given({ id: { id: 'i-wrong', known: false } })).toEqual({ kind: 'look', id: 'i-2' })
+    expect(given({ id: { id: 'i-2', known: true } })).toMatchObject({ kind: 'record', instance: { id: 'i-2' } })
+  })
+
   it('says that the instance is gone, or makes another one, as replacePolicy says', () => {
     const never = running()
     const again = running({ spec: { replacePolicy: 'OnTermination' } })

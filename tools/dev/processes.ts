@@ -56,6 +56,7 @@ export function controllerService(options: ProcessesOptions): Service {
       SKYCLUST_TOFU_EXECUTOR: 'process',
       SKYCLUST_TOFU: tofu,
       SKYCLUST_TOFU_WORK_DIR: tofuFolder,
+      SKYCLUST_TOFU_WRITABLE: writableByRuns(root),
       ...environment,
       ...decided(options),
       // One at a time, and the next one only once this one is reaped (supervise.ts, left-over.ts): as the restarted container of a pod
@@ -87,6 +88,11 @@ export function apiService(options: ProcessesOptions): Service {
     }),
     ready: answers(`http://127.0.0.1:${ports.apiMetrics}/readyz`),
   })
+}
+
+/** What a developer's `local-exec` leaves in /tmp is to be found there; but not where /tmp holds the checkout, and with it our keys. */
+function writableByRuns(root: string): string {
+  return root.startsWith('/tmp/') ? '' : '/tmp'
 }
 
 function decided({ namespace, ports }: ProcessesOptions): Record<string, string> {

@@ -3,7 +3,7 @@
  * under `make dev`. Its exit code is 0 when its result was taken, whatever that result was.
  *
  * Environment: SKYCLUST_RUN_URL, SKYCLUST_RUN_TOKEN, SKYCLUST_WORK_DIR, SKYCLUST_TOFU, and optionally SKYCLUST_TOFU_PLUGIN_DIR,
- * SKYCLUST_TOFU_PLUGIN_CACHE, SKYCLUST_TOFU_CLI_CONFIG, SKYCLUST_TOFU_SANDBOX (`on`), SKYCLUST_TOFU_READABLE (what else a sandbox shows) and
+ * SKYCLUST_TOFU_PLUGIN_CACHE, SKYCLUST_TOFU_CLI_CONFIG, SKYCLUST_TOFU_SANDBOX (`on`), SKYCLUST_TOFU_READABLE and SKYCLUST_TOFU_WRITABLE (what else a sandbox shows) and
  * SKYCLUST_RUN_MARK (a file that shall say which process this is). Nothing else of it reaches tofu, but for PATH and proxy settings.
  */
 import { randomUUID } from 'node:crypto'
@@ -56,14 +56,15 @@ async function placeOf(program: string): Promise<string> {
 
 /** With what tofu needs of this machine, to read. */
 async function sandboxFor(tofu: string, environment: Readonly<Record<string, string>>): Promise<Sandbox> {
-  const { SKYCLUST_TOFU_PLUGIN_DIR, SKYCLUST_TOFU_READABLE = '' } = process.env
+  const { SKYCLUST_TOFU_PLUGIN_DIR, SKYCLUST_TOFU_READABLE = '', SKYCLUST_TOFU_WRITABLE = '' } = process.env
   const { HOME = '', TMPDIR = '', SSL_CERT_FILE, SSL_CERT_DIR, TF_CLI_CONFIG_FILE, TF_PLUGIN_CACHE_DIR } = environment
   const named = [SSL_CERT_FILE, SSL_CERT_DIR, TF_CLI_CONFIG_FILE, TF_PLUGIN_CACHE_DIR, SKYCLUST_TOFU_PLUGIN_DIR]
   const readable = [tofu, join(workFolder, 'secrets'), ...named, ...SKYCLUST_TOFU_READABLE.split(delimiter)]
+  const shared = SKYCLUST_TOFU_WRITABLE.split(delimiter).filter((path) => path !== '')
   return openSandbox({
     folder: join(workFolder, 'sandbox'),
     readable: readable.filter((path): path is string => path !== undefined && path !== ''),
-    writable: [join(workFolder, 'config'), join(workFolder, 'plan'), HOME, TMPDIR],
+    writable: [...shared, join(workFolder, 'config'), join(workFolder, 'plan'), HOME, TMPDIR],
     temporary: TMPDIR,
   })
 }

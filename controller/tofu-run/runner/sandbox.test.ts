@@ -95,6 +95,16 @@ function inSandbox(): void {
     expect(await readFile(join(tools, 'word'), 'utf8')).toBe('new\n')
   })
 
+  it('finds the machine’s own /tmp where that may be written', async () => {
+    const [config, left] = [join(folder, 'config'), join(tmpdir(), `left-${process.pid}`)]
+    const options = { folder: join(folder, 'sandbox'), readable: [], temporary: join(folder, 'tmp') }
+    sandbox = await openSandbox({ ...options, writable: ['/tmp', config] })
+    expect((await shell(`echo left > ${left}; echo made > made; [ -e /etc/passwd ]`)).code).toBe(1)
+    expect(await readFile(left, 'utf8')).toBe('left\n')
+    expect(await readFile(join(config, 'made'), 'utf8')).toBe('made\n')
+    await rm(left)
+  })
+
   it('has no capability, gains none, and makes no namespace to gain any in', async () => {
     const end = await shell(
       'grep -E "^(CapEff|CapBnd|NoNewPrivs)" /proc/self/status; unshare --user true || echo refused',

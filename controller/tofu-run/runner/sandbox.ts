@@ -36,7 +36,7 @@ export interface SandboxOptions {
   readonly readable: readonly string[]
   /** Folders that may be written. */
   readonly writable: readonly string[]
-  /** What is /tmp inside. */
+  /** What is /tmp inside, unless /tmp is one of those that may be written. */
   readonly temporary: string
 }
 
@@ -87,8 +87,9 @@ exec prlimit --nproc=${mostProcesses} \\
   ${readyCommand[0]} ${readyCommand[1]} '${readyCommand[2]} shift; "$@"; exit $?' sh "$own" "$@"
 `
 
-export async function openSandbox({ folder, readable, writable, temporary }: SandboxOptions): Promise<Sandbox> {
+export async function openSandbox({ folder, readable, writable, ...options }: SandboxOptions): Promise<Sandbox> {
   const root = join(folder, 'root')
+  const temporary = writable.includes('/tmp') ? '/tmp' : options.temporary
   await rm(folder, { recursive: true, force: true })
   for (const path of ['proc', 'dev', 'etc', 'tmp']) await mkdir(join(root, path), { recursive: true, mode: 0o755 })
   for (const [name, target] of Object.entries(deviceLinks)) await symlink(target, join(root, 'dev', name))
@@ -120,7 +121,7 @@ export async function openSandbox({ folder, readable, writable, temporary }: San
     async enclose({ program, args, cwd, writable: more = [] }) {
       const paths = new Map<string, string>()
       for (const path of [...systemFolders, ...trust, ...readable]) paths.set(path, 'rbind,ro,nosuid,nodev')
-      for (const path of [...devices, ...writable, ...more]) paths.set(path, 'bind')
+      for (const path of [...devices, ...writable, ...more]) if (path !== '/tmp') paths.set(path, 'bind')
       const mounts = [mountLine(root, root, 'bind,ro,nosuid,nodev'), mountLine(temporary, join(root, 'tmp'), 'bind')]
       for (const [path, options] of paths) mounts.push(await bound(path, options))
       mounts.push(`proc ${escaped(join(root, 'proc'))} proc nosuid,nodev,noexec 0 0\n`)
