@@ -1,10 +1,10 @@
 /** What a world has in a cloud's place: how it is called, and what of it is seen and done from outside, whichever cloud it is. */
 import type { Cloud, Instance } from '../../clouds/cloud.ts'
+import { isRead } from '../../clouds/sim/call-counts.ts'
 import { inProcess, type SimTransport } from '../../clouds/sim/exchange.ts'
 import type { OutsideChange, SimSettingsInput } from '../../clouds/sim/settings.ts'
 import type { Sim } from '../../clouds/sim/sim.ts'
 import { simCloud } from '../../clouds/sim/sim-cloud.ts'
-import type { SimAction } from '../../clouds/sim/wire.ts'
 import type { VM } from '../../crds/vm.ts'
 import { liveness } from './liveness.ts'
 import type { Chance } from './random.ts'
@@ -39,16 +39,6 @@ export interface CloudMood {
   readonly zonal?: boolean
 }
 
-const mutating: ReadonlySet<SimAction> = new Set([
-  'RunInstances',
-  'StartInstances',
-  'StopInstances',
-  'TerminateInstances',
-  'ModifyInstanceAttribute',
-  'CreateTags',
-  'DeleteTags',
-])
-
 export function simSide(sim: Sim, mood: CloudMood, time: VirtualTime, random: Chance): CloudSide {
   const region = 'sim-1'
   const watched = liveness(sim)
@@ -65,7 +55,7 @@ export function simSide(sim: Sim, mood: CloudMood, time: VirtualTime, random: Ch
       const transport: SimTransport = {
         send(request, signal) {
           const act = () => inner.send(request, signal).finally(watched.check)
-          if (!mutating.has(request.action)) return process.deliver(act())
+          if (isRead(request.action)) return process.deliver(act())
           const { action } = request
           return sideEffect(process, { kind: 'cloud', what: action }, act, () => new Error('socket hang up'))
         },
