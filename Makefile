@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .PHONY: help dev dev-clean check test e2e kind generate bench dependencies
 
 help: ## What there is (this)
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: dependencies ## A control plane, the sim cloud, the controller and the facade; Ctrl-C stops them, state is kept in .dev/
 	@exec node tools/dev.ts
