@@ -19,7 +19,7 @@ check: dependencies ## Types, lint and unit tests, in seconds; no control plane
 	@npm run --silent check
 
 test: dependencies ## Every test there is, against real servers on loopback
-	@node tools/obtain.ts control-plane tofu terraform-provider-time helm promtool moto >/dev/null
+	@node tools/obtain.ts control-plane etcdctl etcdutl tofu terraform-provider-time helm promtool moto >/dev/null
 	@tsc --noEmit
 	@biome check .
 	@vitest run

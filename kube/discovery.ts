@@ -24,7 +24,26 @@ export async function requireKinds(
   const served = status === 404 ? [] : resourcesIn(body)
   const missing = kinds.filter(({ plural }) => !served.includes(plural)).map(({ plural }) => plural)
   if (missing.length === 0) return
+  const others = status === 404 ? await otherVersions(client, apiVersion, signal) : []
+  if (others.length > 0) {
+    throw new Error(
+      `it serves ${others.join(', ')} and no longer ${apiVersion}: run the release that its definitions are of`,
+    )
+  }
   throw new Error(`it does not serve ${missing.join(', ')} of ${apiVersion}: kubectl apply --server-side -f crds/yaml`)
+}
+
+/** Of the same group, which a program of another release speaks: `example.com/v2`. */
+async function otherVersions(
+  client: Pick<KubeClient, 'raw'>,
+  apiVersion: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const [group = ''] = apiVersion.split('/')
+  const { status, body } = await client.raw(`/apis/${group}`, { signal, timeoutMs: ANSWER_WITHIN_MS })
+  if (status !== 200) return []
+  const { versions = [] } = JSON.parse(body) as { versions?: readonly { groupVersion: string }[] }
+  return versions.map(({ groupVersion }) => groupVersion).filter((other) => other !== apiVersion)
 }
 
 function resourcesIn(body: string): readonly string[] {

@@ -45,6 +45,8 @@ export interface ControlPlaneOptions {
   readonly extraApiserverArgs?: readonly string[]
   /** Beside the usual ones, which are those that SkyClust itself counts on. */
   readonly extraControllers?: readonly string[]
+  /** Switched on in kube-apiserver and kube-controller-manager. */
+  readonly featureGates?: readonly string[]
   readonly signal?: AbortSignal
 }
 
@@ -163,6 +165,7 @@ function apiserverService(options: ControlPlaneOptions, keys: ControlPlaneKeys, 
     '--service-cluster-ip-range=10.0.0.0/24',
     '--endpoint-reconciler-type=none', // nothing here reaches the apiserver through its Service
     '--profiling=false',
+    ...featureGateArgs(options),
     ...(options.extraApiserverArgs ?? []),
   ]
   return service({
@@ -193,6 +196,7 @@ async function controllerManagerService(
     `--service-account-private-key-file=${keys.files.serviceAccountKey}`,
     `--root-ca-file=${keys.files.authority}`,
     '--secure-port=0', // it serves nothing that is wanted here
+    ...featureGateArgs(options),
   ]
   return service({
     name: 'kube-controller-manager',
@@ -200,6 +204,10 @@ async function controllerManagerService(
     command: () => ({ command: controllerManager, args, cwd: directory }),
     ready: (signal) => answers('/api/v1/namespaces/default/serviceaccounts/default', signal), // one of its own works
   })
+}
+
+function featureGateArgs({ featureGates = [] }: ControlPlaneOptions): readonly string[] {
+  return featureGates.map((gate) => `--feature-gates=${gate}=true`)
 }
 
 /** Asks the apiserver as its administrator whether there is something at `path`. */

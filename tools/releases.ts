@@ -19,6 +19,8 @@ import {
 
 export type ProgramName =
   | 'etcd'
+  | 'etcdctl'
+  | 'etcdutl'
   | 'kube-apiserver'
   | 'kube-controller-manager'
   | 'kubectl'
@@ -80,22 +82,28 @@ function kubernetesProgram(name: ProgramName): Program {
   }
 }
 
-export const programs: Readonly<Record<ProgramName, Program>> = {
-  etcd: {
-    name: 'etcd',
+function etcdProgram(name: ProgramName, goPackage: string): Program {
+  return {
+    name,
     project: 'etcd',
     version: ETCD_VERSION,
-    source: { module: 'kubernetes', package: 'go.etcd.io/etcd/server/v3', linkerFlags: kubernetesLinkerFlags },
+    source: { module: 'kubernetes', package: goPackage, linkerFlags: kubernetesLinkerFlags },
     release: ({ os, arch }) => {
       const folder = `https://github.com/etcd-io/etcd/releases/download/v${ETCD_VERSION}`
       const file = `etcd-v${ETCD_VERSION}-${os}-${arch}`
       return {
         url: `${folder}/${file}.${os === 'darwin' ? 'zip' : 'tar.gz'}`,
         checksumUrl: `${folder}/SHA256SUMS`,
-        archiveMember: `${file}/etcd`,
+        archiveMember: `${file}/${name}`,
       }
     },
-  },
+  }
+}
+
+export const programs: Readonly<Record<ProgramName, Program>> = {
+  etcd: etcdProgram('etcd', 'go.etcd.io/etcd/server/v3'),
+  etcdctl: etcdProgram('etcdctl', 'go.etcd.io/etcd/etcdctl/v3'),
+  etcdutl: etcdProgram('etcdutl', 'go.etcd.io/etcd/etcdutl/v3'),
   'kube-apiserver': kubernetesProgram('kube-apiserver'),
   'kube-controller-manager': kubernetesProgram('kube-controller-manager'),
   kubectl: kubernetesProgram('kubectl'),

@@ -22,7 +22,8 @@ function pinned(folder: string, module: string): string | undefined {
 describe('the pinned versions', () => {
   it('are the same for a release and for a build from the Go modules', () => {
     expect(pinned('kubernetes', 'k8s.io/kubernetes')).toBe(KUBERNETES_VERSION)
-    expect(pinned('kubernetes', 'go.etcd.io/etcd/server/v3')).toBe(ETCD_VERSION)
+    for (const program of ['server', 'etcdctl', 'etcdutl'])
+      expect(pinned('kubernetes', `go.etcd.io/etcd/${program}/v3`)).toBe(ETCD_VERSION)
     expect(pinned('opentofu', 'github.com/opentofu/opentofu')).toBe(OPENTOFU_VERSION)
     expect(pinned('provider-time', 'github.com/hashicorp/terraform-provider-time')).toBe(TIME_PROVIDER_VERSION)
     expect(pinned('helm', 'helm.sh/helm/v4')).toBe(HELM_VERSION)

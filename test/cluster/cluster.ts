@@ -50,6 +50,8 @@ export interface StartClusterOptions {
   readonly extraApiserverArgs?: readonly string[]
   /** Of the controller manager, beside the usual ones: `deployment-controller`. */
   readonly extraControllers?: readonly string[]
+  /** Of kube-apiserver and kube-controller-manager, switched on. */
+  readonly featureGates?: readonly string[]
 }
 
 const PREFIX = 'skyclust-cluster-'
@@ -72,6 +74,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
     fsync: false,
     ...(options.extraApiserverArgs === undefined ? {} : { extraApiserverArgs: options.extraApiserverArgs }),
     ...(options.extraControllers === undefined ? {} : { extraControllers: options.extraControllers }),
+    ...(options.featureGates === undefined ? {} : { featureGates: options.featureGates }),
   })
   return testCluster({ controlPlane, directory, kubectl })
 }

@@ -6,7 +6,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { install } from '../../tools/installation.ts'
 import { workshop } from '../../tools/workshop.ts'
-import { startCluster, type TestCluster } from '../cluster/cluster.ts'
+import { type StartClusterOptions, startCluster, type TestCluster } from '../cluster/cluster.ts'
 import { processKubeconfig } from '../cluster/process-account.ts'
 import { type Program, startProgram } from '../cluster/program.ts'
 import { ADMIN, noOutside, peopleAt, type Subject, unhurried } from './subject.ts'
@@ -14,6 +14,8 @@ import { ADMIN, noOutside, peopleAt, type Subject, unhurried } from './subject.t
 export const NAMESPACE = 'skyclust-system'
 
 export interface InstallationOptions {
+  /** Of its control plane. */
+  readonly cluster?: StartClusterOptions
   /** How many facades; one by default. */
   readonly replicas?: number
   /** Default: true. */
@@ -36,7 +38,7 @@ export interface Installation extends Subject, AsyncDisposable {
 export async function startInstallation(options: InstallationOptions = {}): Promise<Installation> {
   const stack = new AsyncDisposableStack()
   try {
-    const cluster = stack.use(await startCluster())
+    const cluster = stack.use(await startCluster(options.cluster))
     await install({ kubectl: cluster.kubectlWith, root: join(import.meta.dirname, '../..'), namespace: NAMESPACE })
     const sim = stack.use(startProgram({ main: 'clouds/sim/main.ts' }))
     const simUrl = String((await sim.logged((record) => typeof record.url === 'string')).url)
