@@ -253,11 +253,8 @@ async function readAll(stream: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-async function reset(
-  incoming: IncomingMessage,
-  { told }: { readonly told?: () => void | Promise<void> },
-): Promise<void> {
-  await told?.()
+function reset(incoming: IncomingMessage, { told }: { readonly told?: () => void }): void {
+  told?.()
   incoming.socket.resetAndDestroy()
 }
 
