@@ -253,8 +253,11 @@ async function readAll(stream: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-function reset(incoming: IncomingMessage, { told }: { readonly told?: () => void }): void {
-  told?.()
+async function reset(
+  incoming: IncomingMessage,
+  { told }: { readonly told?: () => void | Promise<void> },
+): Promise<void> {
+  await told?.()
   incoming.socket.resetAndDestroy()
 }
 

@@ -19,9 +19,10 @@ export type Fault =
   | { readonly answer: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
   /**
    * The connection is reset (RST): `before` the server is asked; `after` it answered, the answer being lost; or once so
-   * many bytes of the answer's body were passed on. `told` is called right before that, but for the last.
+   * many bytes of the answer's body were passed on. `told` is called right before that, but for the last, and may hold it
+   * back for as long as it likes.
    */
-  | { readonly reset: 'before' | 'after' | number; readonly told?: () => void }
+  | { readonly reset: 'before' | 'after' | number; readonly told?: () => void | Promise<void> }
   /** Nothing more comes, and nothing is closed, once so many bytes of the answer's body were passed on; -1: not even headers. */
   | { readonly silentAfter: number }
   /** The server is asked that much later. */

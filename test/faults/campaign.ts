@@ -15,11 +15,13 @@ import {
 import { chance } from './random.ts'
 import { type Scenario, scenarios } from './scenarios.ts'
 import { mishaps as everyMishap, type Mishap } from './side-effects.ts'
-import { createGceWorld, createWorld, type World } from './world.ts'
+import { createGceWorld, createWorld, type World, type WorldOptions } from './world.ts'
+
+export type MoodName = CloudMoodName | GceMoodName
 
 export interface Life {
   readonly scenario: string
-  readonly cloud: CloudMoodName | GceMoodName
+  readonly cloud: MoodName
   readonly watch: WatchMoodName
   readonly seed: number
   /** What befalls which side effect, by its number. */
@@ -56,15 +58,20 @@ export async function live({ cloud, watch, seed, ...life }: Life): Promise<Outco
       return random.oneOf(everyMishap)
     },
   }
-  const world = isGceMood(cloud)
-    ? await createGceWorld({ ...options, cloud: gceMoods[cloud] })
-    : createWorld({ ...options, cloud: cloudMoods[cloud] })
+  const world = await worldWhere(cloud, options)
   try {
     const problems = await run(scenarioNamed(life.scenario), world, () => random.between(0, 3_000))
     return { problems: [...problems, ...world.cloud.breaches], effects: world.effects.seen }
   } finally {
     await world.end()
   }
+}
+
+/** With the cloud of that mood. */
+export async function worldWhere(cloud: MoodName, options: WorldOptions): Promise<World> {
+  return isGceMood(cloud)
+    ? createGceWorld({ ...options, cloud: gceMoods[cloud] })
+    : createWorld({ ...options, cloud: cloudMoods[cloud] })
 }
 
 async function run({ steps, end }: Scenario, world: World, pauseMs: () => number): Promise<string[]> {
@@ -117,8 +124,6 @@ export async function failuresAmong(lives: Iterable<Life> | AsyncIterable<Life>)
 function replayWords(life: Life): string {
   return `again: FAULTS_REPLAY='${JSON.stringify(life)}' vitest run test/faults/campaign.test.ts`
 }
-
-type MoodName = Life['cloud']
 
 /** How much, and which, as the environment says. */
 export function extent({ FAULTS_SCALE = '1', FAULTS_SEED = '1' }: NodeJS.ProcessEnv) {

@@ -22,7 +22,10 @@ export interface CloudSide {
   cloudFor(process: Process, sideEffect: SideEffect): Cloud
   /** Its own truth, which never lags. */
   instances(): readonly Instance[]
+  /** What cannot be done to an instance as it is, is not done. */
   outside(change: OutsideChange): readonly Instance[]
+  /** Whether it says no to whatever is asked. */
+  refuse(refuses: boolean): void
   /** How many calls there were that change something. */
   readonly mutations: number
   /** Every breach of "one VM, one instance" as it happened. */
@@ -72,6 +75,9 @@ export function simSide(sim: Sim, mood: CloudMood, time: VirtualTime, random: Ch
     },
     instances: sim.instances,
     outside: sim.outside,
+    refuse(refuses) {
+      sim.configure({ faults: refuses ? [{ action: '*', error: { code: 'UnauthorizedOperation', status: 403 } }] : [] })
+    },
     get mutations() {
       return sim.calls.mutations
     },

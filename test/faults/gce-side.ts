@@ -11,6 +11,7 @@ import type { OutsideChange } from '../../clouds/sim/settings.ts'
 import { ACCOUNT, PROJECT } from '../gce/accounts.ts'
 import { OUTSIDER, startGce } from '../gce/gce-server.ts'
 import { type StoredInstance, zoneOf } from '../gce/project.ts'
+import { GceRefusal } from '../gce/refusal.ts'
 import { isMutation } from '../gce/routes.ts'
 import type { GceSettings } from '../gce/settings.ts'
 import type { CloudSide } from './cloud-side.ts'
@@ -95,11 +96,22 @@ export async function gceSide(mood: GceMood, time: VirtualTime, random: Chance):
     else if (action === 'stop') gce.project.stop(call, stored.id)
     else if (action === 'interrupt') gce.project.stop(call, stored.id, 'compute.instances.preempted')
     else if (action === 'terminate') gce.project.delete(call, stored.id)
-    else if ('tags' in change) relabel({ ...labels, ...labelsFrom(change.tags) })
+    else if ('instanceType' in change) {
+      const machineType = `zones/${call.zone}/machineTypes/${change.instanceType}`
+      gce.project.setMachineType(call, stored.id, { machineType })
+    } else if ('tags' in change) relabel({ ...labels, ...labelsFrom(change.tags) })
     else if ('keys' in change) {
       const gone = new Set(change.keys.flatMap(labelKeysOf))
       relabel(Object.fromEntries(Object.entries(labels).filter(([key]) => !gone.has(key))))
-    } else throw new Error(`nobody does this from outside: ${action}`)
+    }
+  }
+
+  function changedIfPossible(...[change, stored]: Parameters<typeof changed>): void {
+    try {
+      changed(change, stored)
+    } catch (error) {
+      if (!(error instanceof GceRefusal)) throw error
+    }
   }
 
   return {
@@ -120,8 +132,11 @@ export async function gceSide(mood: GceMood, time: VirtualTime, random: Chance):
     outside(change) {
       if (change.action === 'launch') return [launch()]
       const all = gce.instances().filter(({ id }) => change.ids.includes(id))
-      for (const stored of all) changed(change, stored)
+      for (const stored of all) changedIfPossible(change, stored)
       return all.map(shown)
+    },
+    refuse(refuses) {
+      gce.settings.apiEnabled = !refuses
     },
     get mutations() {
       return gce.calls.filter(isMutation).length

@@ -9,19 +9,19 @@
  */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import type { SimInstance } from '../../clouds/sim/sim.ts'
+import type { Instance } from '../../clouds/cloud.ts'
 import { wantedTags } from '../../controller/vm/identity.ts'
 import { instanceTags } from '../../crds/names.ts'
 import type { VM } from '../../crds/vm.ts'
 import { vmKind } from '../../crds/vm.ts'
 import { type Condition, getCondition } from '../../kube/conditions.ts'
-import { doneInQuiet } from './campaign.ts'
+import { doneInQuiet, type MoodName, worldWhere } from './campaign.ts'
 import { isAlive } from './liveness.ts'
-import { type CloudMoodName, cloudMoods, watchMoods } from './moods.ts'
+import { type GceMoodName, gceMoods, watchMoods } from './moods.ts'
 import { chance } from './random.ts'
 import { create, key, nothingLeft, oneLeftUntagged, remove, theVM } from './scenarios.ts'
 import { mishaps } from './side-effects.ts'
-import { clusterUID, createWorld, type SimWorld } from './world.ts'
+import { clusterUID, type World } from './world.ts'
 
 const scale = Number(process.env.FAULTS_SCALE ?? '1')
 const patienceMs = 40 * 60_000
@@ -60,42 +60,43 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ kind: fc.constant('cloud' as const), refuses: fc.boolean() }),
 )
 
-const moods: [CloudMoodName, ...CloudMoodName[]] = [
+type Moods = readonly [MoodName, ...MoodName[]]
+
+const onSim: Moods = [
   'tokens honoured',
   'tokens ignored and lookups lag',
   'tokens expired and lookups beyond their bound',
 ]
+const onGce = Object.keys(gceMoods) as [GceMoodName, ...GceMoodName[]]
 
-const history = fc.record({
-  seed: fc.nat(),
-  cloud: fc.constantFrom(...moods),
-  watch: fc.constantFrom(...(Object.keys(watchMoods) as (keyof typeof watchMoods)[])),
-  happenings: fc.array(fc.tuple(happening, fc.nat(60_000)), { maxLength: 8 }),
-  mishaps: fc.array(fc.tuple(fc.nat(25), fc.constantFrom(...mishaps)), { maxLength: 3 }),
-})
+const historyOn = (moods: Moods) =>
+  fc.record({
+    seed: fc.nat(),
+    cloud: fc.constantFrom(...moods),
+    watch: fc.constantFrom(...(Object.keys(watchMoods) as (keyof typeof watchMoods)[])),
+    happenings: fc.array(fc.tuple(happening, fc.nat(60_000)), { maxLength: 8 }),
+    mishaps: fc.array(fc.tuple(fc.nat(25), fc.constantFrom(...mishaps)), { maxLength: 3 }),
+  })
 
-function happens({ cluster, sim }: SimWorld, what: Happening): void {
-  const ids = sim
+function happens({ cluster, cloud }: World, what: Happening): void {
+  if (what.kind === 'spec') return void cluster.user.patch(vmKind, key, { spec: what.spec })
+  if (what.kind === 'cloud') return void cloud.refuse(what.refuses)
+  const ids = cloud
     .instances()
     .filter(isAlive)
     .map(({ id }) => id)
-  if (what.kind === 'spec') return void cluster.user.patch(vmKind, key, { spec: what.spec })
-  if (what.kind === 'cloud') {
-    const refusal = { action: '*', error: { code: 'UnauthorizedOperation', status: 403 } } as const
-    return void sim.configure({ faults: what.refuses ? [refusal] : [] })
-  }
   if (ids.length === 0) return
-  if (what.kind === 'outside') sim.outside({ action: what.action, ids })
-  else if (what.kind === 'resized') sim.outside({ action: 'resize', ids, instanceType: what.instanceType })
-  else if (what.keys.length > 0) sim.outside({ action: 'untag', ids, keys: [...what.keys] })
+  if (what.kind === 'outside') cloud.outside({ action: what.action, ids })
+  else if (what.kind === 'resized') cloud.outside({ action: 'resize', ids, instanceType: what.instanceType })
+  else if (what.keys.length > 0) cloud.outside({ action: 'untag', ids, keys: [...what.keys] })
 }
 
 /** In what the instance is not as the spec wants it, once everything is at rest. */
-function differences(world: SimWorld): string[] {
+function differences(world: World): string[] {
   const vm = theVM(world)
   const ready = getCondition(vm?.status?.conditions, 'Ready')
   if (!vm || !ready) return ['it says nothing']
-  const [instance, ...others] = world.sim.instances().filter(isAlive)
+  const [instance, ...others] = world.cloud.instances().filter(isAlive)
   if (others.length > 0) return [`it has ${others.length + 1} instances`]
   const retagged = instance ? tagDifferences(vm, instance.tags) : []
   if (ready.status !== 'True') return [...retagged, ...falseExcuses(vm, ready, instance)]
@@ -118,45 +119,48 @@ function tagDifferences(vm: VM, tags: Readonly<Record<string, string>>): string[
 }
 
 /** There are two reasons to rest without being as the spec wants it, and each has to be true. */
-function falseExcuses(vm: VM, { reason, message }: Condition, instance: SimInstance | undefined): string[] {
+function falseExcuses(vm: VM, { reason, message }: Condition, instance: Instance | undefined): string[] {
   if (!getCondition(vm.status?.conditions, 'Stalled')) return [`neither Ready nor Stalled: ${reason}: ${message}`]
   const isTrue = reason === 'InstanceGone' ? !instance : reason === 'StopRequired' && instance?.state === 'running'
   return isTrue ? [] : [`Stalled for no reason: ${reason}: ${message}`]
 }
 
-it('whatever happens, a VM comes to be as its spec wants it, or says why not', {
-  timeout: 600_000 * Math.max(1, scale),
-}, async () => {
-  const lives = fc.asyncProperty(history, async ({ seed, cloud, watch, happenings, mishaps: planned }) => {
-    const plan = new Map(planned)
-    const random = chance(seed)
-    const world = createWorld({
-      random,
-      cloud: cloudMoods[cloud],
-      watch: watchMoods[watch],
-      mishapAt: (index) => plan.get(index),
-    })
-    try {
-      create().act(world)
-      for (const [what, afterMs] of happenings) {
-        await world.time.run(() => false, afterMs)
-        happens(world, what)
-      }
-      world.sim.configure({ faults: [] })
-      // What only a person can mend is tried again in six minutes at most.
-      const isAsItShouldBe = await world.time.run(() => differences(world).length === 0, patienceMs)
-      const wrong = isAsItShouldBe ? await doneInQuiet(world) : differences(world)
-      expect([...wrong, ...differences(world), ...world.cloud.breaches]).toEqual([])
+it.each([
+  ['the simulated cloud', onSim, 400],
+  ['Compute Engine', onGce, 40],
+] as const)(
+  'whatever happens on %s, a VM comes to be as its spec wants it, or says why not',
+  {
+    timeout: 600_000 * Math.max(1, scale),
+  },
+  async (_, moods, runs) => {
+    const lives = fc.asyncProperty(historyOn(moods), async ({ seed, cloud, watch, happenings, mishaps: planned }) => {
+      const plan = new Map(planned)
+      const random = chance(seed)
+      const mishapAt = (index: number) => plan.get(index)
+      const world = await worldWhere(cloud, { random, watch: watchMoods[watch], mishapAt })
+      try {
+        create().act(world)
+        for (const [what, afterMs] of happenings) {
+          await world.time.run(() => false, afterMs)
+          happens(world, what)
+        }
+        world.cloud.refuse(false)
+        // What only a person can mend is tried again in six minutes at most.
+        const isAsItShouldBe = await world.time.run(() => differences(world).length === 0, patienceMs)
+        const wrong = isAsItShouldBe ? await doneInQuiet(world) : differences(world)
+        expect([...wrong, ...differences(world), ...world.cloud.breaches]).toEqual([])
 
-      const orphan = theVM(world)?.spec.deletionPolicy === 'Orphan'
-      const had = world.sim.instances().filter(isAlive).length
-      remove.act(world)
-      expect(await world.time.run(() => theVM(world) === undefined, patienceMs)).toBe(true)
-      expect(orphan && had > 0 ? oneLeftUntagged(world) : nothingLeft(world)).toBeUndefined()
-      expect(world.cloud.breaches).toEqual([])
-    } finally {
-      await world.end()
-    }
-  })
-  await fc.assert(lives, { numRuns: Math.ceil(400 * scale), seed: Number(process.env.FAULTS_SEED ?? '1') })
-})
+        const orphan = theVM(world)?.spec.deletionPolicy === 'Orphan'
+        const had = world.cloud.instances().filter(isAlive).length
+        remove.act(world)
+        expect(await world.time.run(() => theVM(world) === undefined, patienceMs)).toBe(true)
+        expect(orphan && had > 0 ? oneLeftUntagged(world) : nothingLeft(world)).toBeUndefined()
+        expect(world.cloud.breaches).toEqual([])
+      } finally {
+        await world.end()
+      }
+    })
+    await fc.assert(lives, { numRuns: Math.ceil(runs * scale), seed: Number(process.env.FAULTS_SEED ?? '1') })
+  },
+)

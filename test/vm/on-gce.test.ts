@@ -267,26 +267,4 @@ describe('a create on Compute Engine', patience, () => {
 
     expect(instancesOf(uid)).toHaveLength(1)
   })
-
-  it('makes one when the controller is killed in the middle of it, and of its deletion', async () => {
-    const here = await room()
-    gce.settings.insertMs = 4_000
-    const before = gce.calls.filter((action) => action === 'instances.insert').length
-    await here.create('killed')
-    await eventually(() => expect(gce.calls.filter((action) => action === 'instances.insert')).toHaveLength(before + 1))
-
-    stage.controller.kill('SIGKILL')
-    await stage.startController()
-    gce.settings.insertMs = 1_000
-    const { metadata } = await here.untilReady('killed')
-    expect(instancesOf(metadata.uid)).toHaveLength(1)
-
-    gce.settings.deleteMs = 4_000
-    await here.delete('killed')
-    await eventually(() => expect(instancesOf(metadata.uid)).toMatchObject([{ status: 'STOPPING' }]))
-    stage.controller.kill('SIGKILL')
-    await stage.startController()
-    await here.untilGone('killed')
-    expect(instancesOf(metadata.uid)).toEqual([])
-  })
 })
