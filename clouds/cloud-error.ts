@@ -16,6 +16,8 @@ export class CloudError extends Error {
    * `false` means that the cloud said no and nothing was done.
    */
   readonly outcomeUnknown: boolean
+  /** Nothing came back at all: a refused connection, a silence. */
+  readonly unanswered: boolean
   /** Another zone may do what this one refused; `capacity` says so as well. */
   readonly zonal: boolean
   /** What to do about it, where the cloud's error says more than its class; see `errorClasses`. */
@@ -29,6 +31,7 @@ export class CloudError extends Error {
       readonly action: string
       readonly requestId?: string
       readonly outcomeUnknown?: boolean
+      readonly unanswered?: boolean
       readonly zonal?: boolean
       readonly remedy?: string
       readonly cause?: unknown
@@ -40,6 +43,7 @@ export class CloudError extends Error {
     this.action = options.action
     this.requestId = options.requestId ?? ''
     this.outcomeUnknown = options.outcomeUnknown ?? false
+    this.unanswered = options.unanswered ?? false
     this.zonal = options.zonal ?? options.class === 'capacity'
     this.remedy = options.remedy ?? errorClasses[options.class].remedy
   }

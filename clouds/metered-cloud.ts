@@ -27,6 +27,8 @@ export interface MeteredCloud extends Cloud {
    */
   admitCreate(signal?: AbortSignal): Promise<void>
   createAdmitted(...[spec, signal]: Parameters<Cloud['create']>): Promise<Instance>
+  /** Since when it has answered nobody in this account and region, in milliseconds since 1970; see `silence.ts`. */
+  readonly silentSince: number | undefined
 }
 
 export interface Lookup {
@@ -67,9 +69,10 @@ export function meteredCloud(options: MeteredCloudOptions): MeteredCloud {
 
   /** One call, already admitted. */
   async function guarded<T>(action: CloudAction, call: () => Promise<T>): Promise<T> {
-    if (!reads.has(action)) beforeMutation?.()
+    const kind = reads.has(action) ? 'read' : 'mutation'
+    if (kind === 'mutation') beforeMutation?.()
     try {
-      return await call()
+      return await meter.silence.heeded(kind, call)
     } catch (error) {
       if (isCloudError(error) && error.class === 'throttled') {
         meter.throttled(action, /resource/i.test(error.message) ? 'instances' : 'calls')
@@ -177,6 +180,9 @@ export function meteredCloud(options: MeteredCloudOptions): MeteredCloud {
     get: (id, signal) => metered('list', { instances: 0, signal }, () => cloud.get(id, signal)),
     create: (spec, signal) => metered('create', { instances: 1, signal }, () => cloud.create(spec, signal)),
     admitCreate: (signal) => meter.take('create', 1, signal),
+    get silentSince() {
+      return meter.silence.since
+    },
     createAdmitted: (spec, signal) => guarded('create', () => cloud.create(spec, signal)),
     start: (ids, signal) => starts(ids, undefined, signal),
     stop: (ids, signal) => stops(ids, undefined, signal),

@@ -1,8 +1,9 @@
 /**
  * The token buckets of every account: one set for an account in a region of a provider, however many Credentials
- * lead to it, because that is what the cloud meters.
+ * lead to it, because that is what the cloud meters; and whether it answers there.
  */
 import type { ActionLimit, CloudAction, CloudLimits } from './cloud.ts'
+import { type Silence, silence } from './silence.ts'
 import type { Sleep } from './sleep.ts'
 import { type TokenBucket, tokenBucket } from './token-bucket.ts'
 
@@ -24,12 +25,15 @@ export interface Meter {
   takeSome(action: CloudAction, wanted: () => number): Promise<number>
   /** The cloud refused the action as one too many, or as on too many instances. */
   throttled(action: CloudAction, what: 'calls' | 'instances'): void
+  readonly silence: Silence
 }
 
 export interface MetersOptions {
   /** Milliseconds from any origin; a test passes its own. */
   readonly now?: () => number
   readonly sleep?: Sleep
+  /** Milliseconds since 1970. */
+  readonly wallClock?: () => number
 }
 
 export function meters(clock: MetersOptions = {}): Meters {
@@ -66,6 +70,7 @@ function meterOf(limits: CloudLimits, clock: MetersOptions): Meter {
       return (await of(action).instances?.takeSome(wanted)) ?? wanted()
     },
     throttled: (action, what) => (of(action)[what] ?? of(action).calls).throttled(),
+    silence: silence(clock.wallClock ?? Date.now),
   }
 }
 

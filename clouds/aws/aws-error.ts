@@ -73,6 +73,7 @@ function noAnswer(error: SdkError, { action, mutation }: FailedCall): CloudError
     class: 'transient',
     code: error.code ?? '',
     action,
+    unanswered: true,
     outcomeUnknown: mutation && sent,
   })
 }

@@ -89,6 +89,7 @@ export function noAnswer(thrown: unknown, { action, mutation }: FailedCall): Clo
     class: 'transient',
     code,
     action,
+    unanswered: true,
     outcomeUnknown: mutation && !neverSent.has(code),
   })
 }

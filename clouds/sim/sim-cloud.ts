@@ -132,6 +132,7 @@ function noAnswer(action: SimAction, cause: unknown): CloudError {
   return new CloudError(`No answer from the simulated cloud: ${words}`, {
     class: 'transient',
     action,
+    unanswered: true,
     outcomeUnknown: !refused && !isRead(action),
     cause,
   })

@@ -41,8 +41,13 @@ export function credentialController(deps: CredentialDependencies): KindControll
   const { client, events, caches, config, registry, now = Date.now, random = Math.random } = deps
   const { credentials, credentialSecrets: secrets, vms, runs } = caches
   const keeper = secretKeeper({ client, secrets, credentials })
-  const verify = verifier({ ...deps, ambientAllowed: config.ambientCredentials, now, random })
+  const verify = verifier({ ...deps, ambientAllowed: config.ambientCredentials, now, random, onSilence })
   const report = reporter({ client, events, type: credentialKind, now })
+
+  /** On top of what may be written meanwhile: what comes of it in the end is said in any case. */
+  function onSilence(credential: Credential, finding: Finding): void {
+    report.say(credential, reportOf(finding, [])).catch(() => undefined)
+  }
 
   async function reconcile(key: ObjectKey, signal: AbortSignal): Promise<Result> {
     const found = credentials.get(key)

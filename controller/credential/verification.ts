@@ -9,6 +9,7 @@ import { errorClasses } from '../../clouds/error-classes.ts'
 import type { Identity } from '../../clouds/provider.ts'
 import type { Providers } from '../../clouds/providers.ts'
 import type { Credential } from '../../crds/credential.ts'
+import { wholeSeconds } from '../../kube/conditions.ts'
 import type { Readiness } from '../report.ts'
 
 export type Finding =
@@ -16,8 +17,8 @@ export type Finding =
   | { readonly kind: 'accepted'; readonly account: string; readonly identity: string }
   /** It cannot be used; the readiness says why. */
   | { readonly kind: 'refused'; readonly readiness: Readiness }
-  /** The cloud did not say. */
-  | { readonly kind: 'unanswered'; readonly readiness: Readiness }
+  /** The cloud did not say. `silentSince`: nothing at all came back, from then on; milliseconds since 1970. */
+  | { readonly kind: 'unanswered'; readonly readiness: Readiness; readonly silentSince?: number }
 
 export interface VerificationOptions {
   readonly providers: Providers
@@ -58,10 +59,12 @@ export interface Question {
   readonly credential: Credential
   readonly identity: Identity
   readonly region: string
+  /** When it was asked first without an answer, or is asked now. */
+  readonly silentSince: number
 }
 
 export async function askCloud(
-  { credential, identity, region }: Question,
+  { credential, identity, region, silentSince }: Question,
   { providers }: Pick<VerificationOptions, 'providers'>,
   signal: AbortSignal,
 ): Promise<Finding> {
@@ -71,8 +74,16 @@ export async function askCloud(
     return { kind: 'accepted', account, identity: who }
   } catch (error) {
     signal.throwIfAborted()
-    return isCloudError(error) ? findingOf(error, credential) : unanswered('Failed', String(error))
+    if (!isCloudError(error)) return unanswered('Failed', String(error))
+    return error.unanswered ? silent(silentSince, error) : findingOf(error, credential)
   }
+}
+
+/** Nothing has come back, so far. */
+export function silent(since: number, error?: CloudError): Finding {
+  const words = error ? `${sentence(error.message)} ${error.remedy}` : 'It is asked until it does.'
+  const message = `The cloud has not answered since ${wholeSeconds(new Date(since))}. ${words}`
+  return { ...unanswered(errorClasses.transient.reason, message), silentSince: since }
 }
 
 function findingOf(error: CloudError, { spec }: Credential): Finding {
@@ -96,7 +107,7 @@ function refused(reason: string, message: string): Finding {
   return { kind: 'refused', readiness: { phase: 'stalled', reason, message } }
 }
 
-function unanswered(reason: string, message: string): Finding {
+function unanswered(reason: string, message: string): Finding & { readonly kind: 'unanswered' } {
   return { kind: 'unanswered', readiness: { phase: 'progressing', reason, message } }
 }
 

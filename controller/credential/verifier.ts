@@ -5,17 +5,28 @@
  * slowly; one that the cloud did not answer about, or whose Secret is not there yet, soon, with a growing interval. What
  * was accepted stays accepted while the cloud does not answer: an outage of it is no reason to forget an identity.
  */
+import { type Sleep, sleepMs } from '../../clouds/sleep.ts'
 import type { Credential } from '../../crds/credential.ts'
 import type { Secret } from '../../kube/builtin-types.ts'
 import type { CloudRegistry, Known } from './cloud-registry.ts'
 import { identityOf, versionOf } from './identity.ts'
-import { askCloud, type Finding, refusalOf, type VerificationOptions, verificationRegion } from './verification.ts'
+import {
+  askCloud,
+  type Finding,
+  refusalOf,
+  silent,
+  type VerificationOptions,
+  verificationRegion,
+} from './verification.ts'
 
 export interface VerifierOptions extends VerificationOptions {
   readonly registry: CloudRegistry
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly random: () => number
+  readonly sleep?: Sleep
+  /** Told of an identity of which nothing is known yet, while the cloud has been asked for long and says nothing. */
+  readonly onSilence: (credential: Credential, finding: Finding) => void
 }
 
 export interface Verified {
@@ -25,13 +36,15 @@ export interface Verified {
   readonly rotated: boolean
 }
 
+/** A cloud that says nothing for so long is told of. Their answers take a second or two. */
+const SILENCE_TOLD_MS = 10_000
 const ACCEPTED_FOR_MS = 15 * 60_000
 const REFUSED_FOR_MS = 5 * 60_000
 const SHORTEST_BACKOFF_MS = 1_000
 const LONGEST_BACKOFF_MS = 30_000
 
 export function verifier(options: VerifierOptions) {
-  const { registry, providers, now, random } = options
+  const { registry, providers, now, random, sleep = sleepMs, onSilence } = options
 
   return async function verify(
     credential: Credential,
@@ -47,7 +60,10 @@ export function verifier(options: VerifierOptions) {
     const refusal = refusalOf(credential, { ...options, secretFound: secret !== undefined })
     if (!refusal && !isDue) return { finding: before.finding, againAfterMs: before.dueAt - now(), rotated: false }
 
-    const answer = refusal ?? (await askCloud({ credential, identity, region }, options, signal))
+    const silentSince = (before?.finding.kind === 'unanswered' ? before.finding.silentSince : undefined) ?? now()
+    const asked = refusal ?? askCloud({ credential, identity, region, silentSince }, options, signal)
+    if (!before) void tellSilence(credential, { version, identity, silentSince }, asked)
+    const answer = await asked
     const finding = answer.kind === 'unanswered' && before?.finding.kind === 'accepted' ? before.finding : answer
     const backoffMs = isPassing(answer) ? nextBackoffMs(before, isDue) : 0
     // Spread, so that they do not come in herds.
@@ -56,6 +72,24 @@ export function verifier(options: VerifierOptions) {
     registry.learn(credential, { version, identity, finding, dueAt: now() + againAfterMs, backoffMs })
     const rotated = !before && last?.finding.kind === 'accepted' && finding.kind === 'accepted'
     return { finding, againAfterMs, rotated }
+  }
+
+  async function tellSilence(
+    credential: Credential,
+    { silentSince, ...which }: Pick<Known, 'version' | 'identity'> & { readonly silentSince: number },
+    asked: Finding | Promise<Finding>,
+  ): Promise<void> {
+    const answered = new AbortController()
+    const wait = sleep(SILENCE_TOLD_MS, answered.signal).then(
+      () => 'silent' as const,
+      () => 'answered' as const,
+    )
+    const stop = () => answered.abort()
+    Promise.resolve(asked).then(stop, stop)
+    if ((await wait) === 'answered') return
+    const finding = silent(silentSince)
+    registry.learn(credential, { ...which, finding, dueAt: now(), backoffMs: 0 })
+    onSilence(credential, finding)
   }
 }
 

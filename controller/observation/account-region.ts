@@ -13,6 +13,7 @@ import { type ErrorClass, errorClasses } from '../../clouds/error-classes.ts'
 import { instanceTags } from '../../crds/names.ts'
 import { backoffMs } from '../../kube/backoff.ts'
 import { type Clock, sleep } from '../../kube/clock.ts'
+import { wholeSeconds } from '../../kube/conditions.ts'
 import { followUps } from './follow-ups.ts'
 import { type Sighting, snapshot } from './snapshot.ts'
 
@@ -175,7 +176,8 @@ export function accountRegion(options: AccountRegionOptions): AccountRegion {
 
   function failed(credential: string, cloud: Cloud, error: unknown): void {
     failures++
-    failing = { since: failing?.since ?? wallClock(), problem: problemOf(error) }
+    const since = failing?.since ?? wallClock()
+    failing = { since, problem: problemOf(error, since) }
     if (clouds.delete(credential)) clouds.set(credential, cloud) // the others' turn first
     const slow = errorClasses[failing.problem.class].retry === 'slow' && failures >= clouds.size
     const waitMs = slow ? intervalMs : backoffMs(failures, { baseMs: 500, maxMs: intervalMs, random })
@@ -259,8 +261,11 @@ export function accountRegion(options: AccountRegionOptions): AccountRegion {
   }
 }
 
-function problemOf(error: unknown): Problem {
-  if (isCloudError(error)) return { class: error.class, message: error.message, remedy: error.remedy }
+function problemOf(error: unknown, since: number): Problem {
+  if (isCloudError(error)) {
+    const silence = error.unanswered ? `The cloud has not answered since ${wholeSeconds(new Date(since))}. ` : ''
+    return { class: error.class, message: `${silence}${error.message}`, remedy: error.remedy }
+  }
   const message = error instanceof Error ? error.message : String(error)
   return { class: 'unknown', message, remedy: errorClasses.unknown.remedy }
 }

@@ -18,6 +18,7 @@ import { belongsTo, bindingTags, createToken, incarnationOf } from './identity.t
 import type { Findings, Pass, VMWorld } from './pass.ts'
 import { type Recollection, withTags } from './recollection.ts'
 import { isLive, shownFrom, sightingOf } from './sightings.ts'
+import { tellSilence } from './silence.ts'
 import { addFinalizer, insistOnOwning, letGo, writeStatus } from './status-writer.ts'
 import { readUserData } from './user-data.ts'
 import { pausedStatus, statusOf, type Verdict, verdictOn } from './verdict.ts'
@@ -200,18 +201,20 @@ const recorded = {
 
 /** Asks by the VM's tag, and by token and id where that is wanted; after a restore also by the name of the VM. Waits aside, as `mutate` does. */
 async function look(world: VMWorld, pass: Pass, { token, id }: ActionOf<'look'>): Promise<Step> {
-  const { vm, cloud, eyes, signal, aside, situation } = pass
+  const { cloud, eyes, signal, aside, situation } = pass
   if (!cloud || !eyes) throw new Error('a lookup needs an access')
   const at = world.wallClock()
-  const tag = { key: instanceTags.vmUID, value: vm.metadata.uid }
+  const tag = { key: instanceTags.vmUID, value: pass.vm.metadata.uid }
   const formerOwner = formerTag(situation)
-  const [own, former, byId] = await aside(() =>
+  const answer = aside(() =>
     Promise.all([
       cloud.lookup(token === undefined ? { tag } : { tag, token }, signal),
       formerOwner === undefined ? [] : cloud.lookup({ tag: formerOwner }, signal),
       id === undefined ? undefined : cloud.get(id, signal),
     ]),
   )
+  const vm = await tellSilence(world, pass, answer)
+  const [own, former, byId] = await answer
   const found = [...own, ...former]
   eyes.note(byId ? [...found, byId] : found, at)
   const shouldBeShown =
@@ -222,6 +225,7 @@ async function look(world: VMWorld, pass: Pass, { token, id }: ActionOf<'look'>)
   return {
     next: {
       ...findings(pass),
+      vm,
       look: {
         at,
         token,

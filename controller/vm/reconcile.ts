@@ -2,6 +2,7 @@
  * What is done when a VM wants attention: gather, decide, execute, until there is nothing more to do now. See `decide.ts`
  * for the state machine and the order of its side effects.
  */
+import { isCloudError } from '../../clouds/cloud-error.ts'
 import type { VM } from '../../crds/vm.ts'
 import { backoffMs } from '../../kube/backoff.ts'
 import type { Reconcile, Result } from '../../kube/controller.ts'
@@ -11,6 +12,7 @@ import { execute } from './execute.ts'
 import { type CloudFailure, failureOf, slowRetryMs, ToldFailure, toldFromFailure } from './failure.ts'
 import { gather, type Pass, type VMWorld } from './pass.ts'
 import { sightingOf } from './sightings.ts'
+import { isLong, silenceOf } from './silence.ts'
 import { writeStatus } from './status-writer.ts'
 import { statusOf, verdictOn } from './verdict.ts'
 
@@ -58,15 +60,21 @@ async function failed(world: VMWorld, pass: Pass, error: unknown): Promise<Resul
     const generation = vm.metadata.generation ?? 0
     recollections.update(vm, { notBefore: { at: world.wallClock() + retryMs, generation, accessVersion } })
   }
-  const worthTelling = failure.slowly || failures >= toldFromFailure
-  if (worthTelling && !(error instanceof ToldFailure)) await tell(world, pass, failure)
+  const worthTelling = failure.slowly || failures >= toldFromFailure || isLong(world, pass.cloud)
+  const silence = isCloudError(error) && error.unanswered ? silenceOf(pass.cloud) : undefined
+  if (worthTelling && !(error instanceof ToldFailure)) await tell(world, pass, failure, silence)
   return { requeueAfterMs: retryMs }
 }
 
-async function tell(world: VMWorld, { vm, situation }: Pass, failure: CloudFailure): Promise<void> {
+async function tell(
+  world: VMWorld,
+  { vm, situation }: Pass,
+  failure: CloudFailure,
+  silence: string | undefined,
+): Promise<void> {
   const id = vm.status?.instanceID
   const instance = id === undefined ? undefined : sightingOf(situation, id)?.instance
-  const verdict = verdictOn(failure, doing(vm))
+  const verdict = verdictOn(failure, `${silence ? `${silence} ` : ''}${doing(vm)}`)
   try {
     await writeStatus(world, vm, statusOf(vm, verdict, instance, situation.now), verdict)
   } catch (error) {

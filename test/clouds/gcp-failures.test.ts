@@ -53,7 +53,8 @@ describe('a key that is no good', () => {
     } as Credential
     const identity = { secret: { service_account_key: key }, ...(projectID && { gcp: { projectID } }) }
     const on = providers({ enabled: ['gcp'], gcpEndpoint: gce.url })
-    const finding = await askCloud({ credential, identity, region }, { providers: on }, AbortSignal.timeout(10_000))
+    const question = { credential, identity, region, silentSince: 0 }
+    const finding = await askCloud(question, { providers: on }, AbortSignal.timeout(10_000))
     if (finding.kind === 'accepted') return expect.fail('it was accepted')
     return finding.readiness
   }

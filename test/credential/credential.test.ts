@@ -150,6 +150,31 @@ describe.concurrent('a Credential', () => {
     )
   })
 
+  it('without a region is accepted, since its VMs may name theirs; one that does not says what is to be done', async () => {
+    const room = await stage.room()
+    const { namespace } = room
+    const spec = { provider: 'sim', source: 'Secret', secretRef: { name: 'main' } } as const
+    await stage.administrator.create(credentialKind, { metadata: { namespace, name: 'anywhere' }, spec })
+    const credentialRef = { name: 'anywhere' }
+    await Promise.all([
+      room.create('here', { credentialRef, region: 'sim-2' }),
+      room.create('where', { credentialRef }),
+    ])
+
+    expect((await room.untilReady('here')).status?.region).toBe('sim-2')
+    const lost = conditionOf(await room.untilReason('where', 'RegionMissing'), 'Stalled')
+    expect(lost?.message).toMatch(/Credential anywhere names a region: set spec\.region of the Credential/)
+
+    const region = { region: 'sim-1' }
+    await stage.administrator.patch(
+      credentialKind,
+      { namespace, ...credentialRef },
+      { spec: region },
+      { kind: 'merge' },
+    )
+    expect((await room.untilReady('where')).status?.region).toBe('sim-1')
+  })
+
   it('that a VM names wrongly is named in the VM', async () => {
     const room = await stage.room()
     await room.create('lost', { credentialRef: { name: 'nowhere' } })

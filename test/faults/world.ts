@@ -175,7 +175,12 @@ function worldOn(cloud: CloudSide, time: VirtualTime, { random, watch, mishapAt 
     const { provider, region, account } = cloud
     const { sleep, clock } = process
     const called = cloud.cloudFor(process, effects.sideEffect)
-    const meter = meters({ now: clock.now, sleep }).of({ provider, account, region, limits: called.limits })
+    const meter = meters({ now: clock.now, sleep, wallClock: time.now }).of({
+      provider,
+      account,
+      region,
+      limits: called.limits,
+    })
     const metered = meteredCloud({ cloud: called, meter, now: clock.now, sleep })
     return {
       access: () => ({
