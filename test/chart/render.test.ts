@@ -83,7 +83,10 @@ describe('the chart', () => {
       const pod = spec.template.spec
       expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } })
       expect(pod.topologySpreadConstraints).toHaveLength(2)
-      expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(20)
+      const [waits] = pod.containers.map(({ lifecycle }: Manifest) => lifecycle?.preStop.sleep.seconds ?? 0)
+      expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(waits + 20)
+      // Who is called through a Service goes on answering until the nodes know that the pod is out of it.
+      expect(waits > 0).toBe(name === 'skyclust-api')
       for (const container of pod.containers) {
         expect(container.securityContext).toEqual({
           allowPrivilegeEscalation: false,

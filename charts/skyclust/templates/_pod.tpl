@@ -1,6 +1,6 @@
 {{/*
 The pod of one process, under the restricted Pod Security Standard. Given: root, name, values (of the process), main, ports (name, containerPort),
-env (YAML of entries that the chart decides), config (optional: a ConfigMap, at /etc/skyclust; its text, of which a change
+env (YAML of entries that the chart decides), preStop (optional), config (optional: a ConfigMap, at /etc/skyclust; its text, of which a change
 rolls the pods).
 */}}
 {{- define "skyclust.podTemplate" -}}
@@ -19,7 +19,7 @@ metadata:
 spec:
   serviceAccountName: {{ .name }}
   enableServiceLinks: false
-  # A drain takes 20 s at most.
+  # A drain takes 20 s at most, after the wait that `preStop` asks for.
   terminationGracePeriodSeconds: 30
   {{- with $root.Values.imagePullSecrets }}
   imagePullSecrets: {{ toYaml . | nindent 4 }}
@@ -79,6 +79,10 @@ spec:
         httpGet: {path: /readyz, port: metrics}
         periodSeconds: 5
         timeoutSeconds: 3
+      {{- with .preStop }}
+      lifecycle:
+        preStop: {{- toYaml . | nindent 10 }}
+      {{- end }}
       securityContext:
         allowPrivilegeEscalation: false
         readOnlyRootFilesystem: true
