@@ -1,9 +1,10 @@
 /** On a machine whose kernel gives no sandbox, what is left to be seen is that it says so. */
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { hasSandbox } from '../process-isolation.ts'
 import { runChild } from './guarded-child.ts'
@@ -103,6 +104,23 @@ function inSandbox(): void {
     expect(await readFile(left, 'utf8')).toBe('left\n')
     expect(await readFile(join(config, 'made'), 'utf8')).toBe('made\n')
     await rm(left)
+  })
+
+  it('may write where something else is mounted below', async () => {
+    const [config, mounted] = [join(folder, 'config'), join(folder, 'config', 'mounted')]
+    await mkdir(mounted)
+    const script = `echo made > ${mounted}/made; cat ${mounted}/made`
+    const inside = await sandbox.enclose({ program: '/bin/sh', args: ['-c', script], cwd: config })
+    const outer = [
+      '--user',
+      '--map-root-user',
+      '--mount',
+      '/bin/sh',
+      '-c',
+      'mount -t tmpfs none "$1"; shift; exec "$@"',
+    ]
+    const { stdout } = await promisify(execFile)('unshare', [...outer, 'sh', mounted, ...inside])
+    expect(stdout).toBe('made\n')
   })
 
   it('has no capability, gains none, and makes no namespace to gain any in', async () => {

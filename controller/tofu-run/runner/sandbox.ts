@@ -121,8 +121,8 @@ export async function openSandbox({ folder, readable, writable, ...options }: Sa
     async enclose({ program, args, cwd, writable: more = [] }) {
       const paths = new Map<string, string>()
       for (const path of [...systemFolders, ...trust, ...readable]) paths.set(path, 'rbind,ro,nosuid,nodev')
-      for (const path of [...devices, ...writable, ...more]) if (path !== '/tmp') paths.set(path, 'bind')
-      const mounts = [mountLine(root, root, 'bind,ro,nosuid,nodev'), mountLine(temporary, join(root, 'tmp'), 'bind')]
+      for (const path of [...devices, ...writable, ...more]) if (path !== '/tmp') paths.set(path, 'rbind')
+      const mounts = [mountLine(root, root, 'bind,ro,nosuid,nodev'), mountLine(temporary, join(root, 'tmp'), 'rbind')]
       for (const [path, options] of paths) mounts.push(await bound(path, options))
       mounts.push(`proc ${escaped(join(root, 'proc'))} proc nosuid,nodev,noexec 0 0\n`)
       const table = join(folder, 'fstab')
