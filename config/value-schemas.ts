@@ -37,6 +37,27 @@ export function wholeNumber(bounds: { readonly min: number; readonly max: number
     .refine((value) => value >= bounds.min && value <= bounds.max, message)
 }
 
+const byteUnits: Readonly<Record<string, number>> = { Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 }
+
+/** `512Mi`, `4Gi`: bytes. The least is a text of the same form. */
+export function bytes({ min }: { readonly min: string }) {
+  return z
+    .string()
+    .regex(/^\d{1,6}[MGT]i$/, 'is no size; write a whole number and a unit (Mi, Gi, Ti), such as 512Mi or 4Gi')
+    .transform(byteCount)
+    .refine((count) => count >= byteCount(min), `is too small; the least is ${min}`)
+}
+
+function byteCount(text: string): number {
+  return Number(text.slice(0, -2)) * (byteUnits[text.slice(-2)] ?? 0)
+}
+
+/** Shares of processors as Kubernetes writes them: `2`, `0.5`, `500m`. */
+export const processors = z
+  .string()
+  .regex(/^(\d{1,3}(\.\d{1,3})?|\d{1,6}m)$/, 'is no number of CPUs, such as 2, 0.5 or 500m')
+  .refine((value) => parseFloat(value) >= (value.endsWith('m') ? 100 : 0.1), 'is too small; the least is 100m')
+
 /** A TCP port; 0 lets the system pick one. */
 export const port = wholeNumber({ min: 0, max: 65_535 })
 

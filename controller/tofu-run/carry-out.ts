@@ -46,6 +46,8 @@ export const finalizer = 'skyclust.io/tofu-run'
 const inputsMayAppearMs = 60_000
 const lookAgainMs = 5_000
 const longestWaitMs = 3_600_000
+/** Who ended a runner says so on its pod a little after the runner has said that it was ended. */
+const wordsMayComeMs = 60_000
 /** A change of another run wakes those that wait for it; this is for the change that nobody saw. */
 const turnMayComeMs = 30_000
 
@@ -215,11 +217,17 @@ export function carryOut(options: CarryOutOptions) {
   async function finish(run: TofuRun, action: Action & { do: 'finish' }, signal?: AbortSignal): Promise<Result> {
     const { as, reason, message, result } = action
     const worked = phaseOf(run) === 'Applying' ? 'apply' : 'plan'
+    const ended = result?.outcome === 'interrupted' ? await executor.observe(run, worked, signal) : undefined
+    if (ended?.kind === 'running' && now() < Date.parse(result?.finishedAt ?? '') + wordsMayComeMs) {
+      return { requeueAfterMs: 1_000 }
+    }
     const applied = worked === 'apply' && result !== undefined
     const outputs = applied ? visibleOutputs(await states.read(await stackOf(run), undefined, signal)) : undefined
     await letGo(run, worked, signal)
     await plans.remove(run.metadata.uid, signal)
-    const words = result?.rescuedState ? `${message} The state that tofu could not upload was saved.` : message
+    const by = ended?.kind === 'gone' && ended.endedBy !== undefined ? ` ${ended.endedBy}` : ''
+    const rescued = result?.rescuedState ? ' The state that tofu could not upload was saved.' : ''
+    const words = `${message}${by}${rescued}`
     const written = await write(run, {
       phase: as,
       reason,

@@ -13,8 +13,8 @@ export type Observation =
   | { readonly kind: 'running'; readonly message?: string }
   /** It could not deliver its result, and left it where the executor finds it. */
   | { readonly kind: 'finished'; readonly result: PhaseResult }
-  /** It has ended; why, as far as is known. */
-  | { readonly kind: 'gone'; readonly message: string }
+  /** It has ended; why, as far as is known, and in whose words if somebody ended it. */
+  | { readonly kind: 'gone'; readonly message: string; readonly endedBy?: string }
 
 export interface Executor {
   start(run: TofuRun, phase: RunPhase, signal?: AbortSignal): Promise<void>

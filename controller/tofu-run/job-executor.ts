@@ -15,6 +15,7 @@ import type { KubeObject, ResourceType } from '../../kube/resource.ts'
 import { milliseconds } from './duration.ts'
 import type { Executor, Observation, RunnerAddress } from './executor.ts'
 import { ownedBy, runLabel, runUidLabel } from './output-store.ts'
+import { type RunLimits, usualLimits } from './protocol.ts'
 import { type RunPhase, runPhases } from './state/stack-head.ts'
 
 export interface JobExecutorOptions {
@@ -24,6 +25,10 @@ export interface JobExecutorOptions {
   /** Where providers are in the image, proxies, endpoints; nothing secret. */
   readonly environment: Readonly<Record<string, string>>
   readonly command?: readonly string[]
+  /** CPUs at the same time, as Kubernetes writes them; default: 2. */
+  readonly cpu?: string
+  /** Default: the usual ones. */
+  readonly limits?: RunLimits
 }
 
 interface NetworkPolicy extends KubeObject {
@@ -41,11 +46,14 @@ const networkPolicyType: ResourceType<NetworkPolicy> = {
 const runnerCommand = ['skyclust-tofu-runner']
 /** Beyond the timeout: fetching the sources, both graces of a stop, the last upload. */
 const beyondTimeoutSeconds = 1_800
+/** Beyond the disk that a run may have: the kubelet evicts without a grace, so the runner has to stop tofu before. */
+const beyondDiskMi = 1024
+const temporaryMi = 256
 /** After a deletion of the pod, tofu may finish what is under way. */
 const terminationGraceSeconds = 360
 
 export function jobExecutor(options: JobExecutorOptions): Executor {
-  const { client, address, image, environment, command = runnerCommand } = options
+  const { client, address, image, environment, command = runnerCommand, cpu = '2', limits = usualLimits } = options
 
   const nameOf = ({ metadata }: TofuRun, phase: RunPhase) =>
     `${metadata.name.slice(0, 40)}-${phase}-${metadata.uid.slice(0, 8)}`
@@ -83,15 +91,22 @@ export function jobExecutor(options: JobExecutorOptions): Executor {
   }
 
   /** In the words of whoever ended or holds up the pod: the kubelet, the scheduler, an eviction. */
-  async function wordsOfPod(run: TofuRun, phase: RunPhase, signal?: AbortSignal): Promise<string> {
+  async function wordsOfPod(
+    run: TofuRun,
+    phase: RunPhase,
+    signal?: AbortSignal,
+  ): Promise<{ readonly words: string; readonly endedBy?: string }> {
     const labelSelector = `batch.kubernetes.io/job-name=${nameOf(run, phase)}`
     const { items } = await client.list(podType, { namespace: run.metadata.namespace, labelSelector, signal })
     const status = items[0]?.status
     const state = status?.containerStatuses?.[0]?.state as ContainerState | undefined
     const { terminated, waiting } = state ?? {}
-    if (terminated !== undefined) return `${terminated.reason ?? 'Ended'} (exit code ${terminated.exitCode})`
-    if (waiting?.reason !== undefined) return `${waiting.reason} ${waiting.message ?? ''}`.trim()
-    return [status?.reason, status?.message].filter((word) => word !== undefined && word !== '').join(' ')
+    const evicted = [status?.reason, status?.message].filter(Boolean).join(': ').trim()
+    if (evicted !== '') return { words: evicted, endedBy: evicted }
+    if (terminated !== undefined) {
+      return { words: `${terminated.reason ?? 'Ended'} (exit code ${terminated.exitCode})` }
+    }
+    return { words: waiting?.reason === undefined ? '' : `${waiting.reason} ${waiting.message ?? ''}`.trim() }
   }
 
   async function remove(run: TofuRun, phase: RunPhase, signal?: AbortSignal): Promise<void> {
@@ -121,6 +136,8 @@ export function jobExecutor(options: JobExecutorOptions): Executor {
         command,
         secret: metadata.name,
         environment: { ...environment, SKYCLUST_RUN_URL: url },
+        cpu,
+        limits,
       })
       const { labels } = metadata
       const spec = {
@@ -139,10 +156,14 @@ export function jobExecutor(options: JobExecutorOptions): Executor {
       const over = job.status?.conditions?.find(
         ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
       )
-      const words = await wordsOfPod(run, phase, signal)
+      const { words, ...ended } = await wordsOfPod(run, phase, signal)
       if (over === undefined) return { kind: 'running', ...(words !== '' && { message: words }) }
       const why = [over.reason, over.message, words].filter((word) => word !== undefined && word !== '').join('; ')
-      return { kind: 'gone', message: `The pod of the runner ended without a result${why === '' ? '' : `: ${why}`}.` }
+      return {
+        kind: 'gone',
+        message: `The pod of the runner ended without a result${why === '' ? '' : `: ${why}`}.`,
+        ...ended,
+      }
     },
 
     kill: remove,
@@ -175,8 +196,11 @@ function podSpec(options: {
   readonly command: readonly string[]
   readonly secret: string
   readonly environment: Readonly<Record<string, string>>
+  readonly cpu: string
+  readonly limits: RunLimits
 }) {
-  const { image, command, secret, environment } = options
+  const { image, command, secret, environment, cpu, limits } = options
+  const diskMi = Math.ceil(limits.diskBytes / 2 ** 20) + beyondDiskMi
   const env = Object.entries({ ...environment, SKYCLUST_WORK_DIR: '/work/run' }).map(([name, value]) => ({
     name,
     value,
@@ -207,7 +231,11 @@ function podSpec(options: {
         },
         resources: {
           requests: { cpu: '100m', memory: '256Mi', 'ephemeral-storage': '256Mi' },
-          limits: { cpu: '2', memory: '2Gi', 'ephemeral-storage': '4Gi' },
+          limits: {
+            cpu,
+            memory: `${Math.ceil(limits.memoryBytes / 2 ** 20)}Mi`,
+            'ephemeral-storage': `${diskMi + temporaryMi}Mi`,
+          },
         },
         volumeMounts: [
           { name: 'work', mountPath: '/work' },
@@ -216,8 +244,8 @@ function podSpec(options: {
       },
     ],
     volumes: [
-      { name: 'work', emptyDir: { sizeLimit: '4Gi' } },
-      { name: 'tmp', emptyDir: { sizeLimit: '256Mi' } },
+      { name: 'work', emptyDir: { sizeLimit: `${diskMi}Mi` } },
+      { name: 'tmp', emptyDir: { sizeLimit: `${temporaryMi}Mi` } },
     ],
   }
 }

@@ -38,6 +38,17 @@ export const gitSource = z.object({
 })
 export type GitSource = z.infer<typeof gitSource>
 
+/** What one phase of a run may use, all its processes and files together. */
+export const runLimits = z.object({
+  cpuTimeMs: z.number().int().positive(),
+  memoryBytes: z.number().int().positive(),
+  diskBytes: z.number().int().positive(),
+})
+export type RunLimits = z.infer<typeof runLimits>
+
+/** What a controller means that names none; the defaults of its settings. */
+export const usualLimits: RunLimits = { cpuTimeMs: 3_600_000, memoryBytes: 2 * 2 ** 30, diskBytes: 4 * 2 ** 30 }
+
 export const bundle = z.object({
   phase: z.enum(runPhases),
   destroy: z.boolean(),
@@ -58,6 +69,7 @@ export const bundle = z.object({
   /** Digest of the plan to apply. */
   planDigest: z.string().optional(),
   timeoutMs: z.number().int().positive(),
+  limits: runLimits.default(usualLimits),
   /** How long tofu has after the first SIGINT, and after the second. */
   firstGraceMs: z.number().int().nonnegative(),
   secondGraceMs: z.number().int().nonnegative(),

@@ -12,7 +12,7 @@ import { isNotFound } from '../../kube/kube-error.ts'
 import type { KubeObject, ResourceType } from '../../kube/resource.ts'
 import { type HandedOver, handOver } from './credential-environment.ts'
 import { milliseconds } from './duration.ts'
-import { type Bundle, type GitSource, sourcePath } from './protocol.ts'
+import { type Bundle, type GitSource, type RunLimits, sourcePath } from './protocol.ts'
 import type { RunPhase } from './state/stack-head.ts'
 
 /** What of a Credential matters here. */
@@ -57,10 +57,11 @@ export interface RunInputs {
 
 export function runInputs(options: {
   readonly client: KubeClient
+  readonly limits: RunLimits
   readonly firstGraceMs: number
   readonly secondGraceMs: number
 }): RunInputs {
-  const { client, firstGraceMs, secondGraceMs } = options
+  const { client, limits, firstGraceMs, secondGraceMs } = options
 
   async function find<T extends KubeObject>(type: ResourceType<T>, namespace: string, name: string, field: string) {
     try {
@@ -177,6 +178,7 @@ export function runInputs(options: {
         secrets: [...secrets, ...variables.secrets, ...credentials.secrets],
         ...(planDigest === undefined ? {} : { planDigest }),
         timeoutMs: Math.max(1_000, milliseconds(run.spec.timeout)),
+        limits,
         firstGraceMs,
         secondGraceMs,
       }

@@ -1,6 +1,6 @@
 /** What the controller can be told of OpenTofu; spread into its settings. */
 import { setting } from '../../config/settings.ts'
-import { duration, oneOf, port, text, url, wholeNumber } from '../../config/value-schemas.ts'
+import { bytes, duration, oneOf, port, processors, text, url, wholeNumber } from '../../config/value-schemas.ts'
 
 export const tofuSettings = {
   tofuExecutor: setting('SKYCLUST_TOFU_EXECUTOR', {
@@ -27,6 +27,26 @@ export const tofuSettings = {
     schema: wholeNumber({ min: 1, max: 1000 }),
     default: '4',
     help: 'How many runs may work at the same time.',
+  }),
+  tofuCpu: setting('SKYCLUST_TOFU_CPU', {
+    schema: processors,
+    default: '2',
+    help: 'How many CPUs a run may use at the same time, with executor job; with process, those that nobody else wants.',
+  }),
+  tofuCpuTime: setting('SKYCLUST_TOFU_CPU_TIME', {
+    schema: duration({ min: '10s' }),
+    default: '1h',
+    help: 'How much CPU time all processes of one phase of a run may use together.',
+  }),
+  tofuMemory: setting('SKYCLUST_TOFU_MEMORY', {
+    schema: bytes({ min: '256Mi' }),
+    default: '2Gi',
+    help: 'How much memory all processes of a run may use together.',
+  }),
+  tofuDisk: setting('SKYCLUST_TOFU_DISK', {
+    schema: bytes({ min: '64Mi' }),
+    default: '4Gi',
+    help: 'How much disk all files of a run may take together, its providers included.',
   }),
   tofuStateVersions: setting('SKYCLUST_TOFU_STATE_VERSIONS', {
     schema: wholeNumber({ min: 1, max: 100 }),

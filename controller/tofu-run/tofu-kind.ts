@@ -12,6 +12,7 @@ import type { KindController, Wake } from '../kind-controller.ts'
 import { jobExecutor } from './job-executor.ts'
 import { processExecutor } from './process-executor.ts'
 import { hasSandbox } from './process-isolation.ts'
+import type { RunLimits } from './protocol.ts'
 import { rememberedPort, rememberPort } from './remembered-port.ts'
 import type { tofuSettings } from './settings.ts'
 import { type ExecutorParts, tofuRuns } from './tofu-runs.ts'
@@ -62,6 +63,7 @@ export async function tofuKind(options: TofuKindOptions): Promise<TofuKind> {
     executor: (given) => executorFor(options, given, sandbox),
     parallel: config.tofuParallel,
     keepVersions: config.tofuStateVersions,
+    limits: limitsOf(config),
     firstGraceMs: config.tofuCancelGrace,
     secondGraceMs,
     startGraceMs,
@@ -90,6 +92,10 @@ export async function tofuKind(options: TofuKindOptions): Promise<TofuKind> {
       },
     },
   }
+}
+
+function limitsOf({ tofuCpuTime, tofuMemory, tofuDisk }: TofuKindOptions['config']): RunLimits {
+  return { cpuTimeMs: tofuCpuTime, memoryBytes: tofuMemory, diskBytes: tofuDisk }
 }
 
 /** The rest of the controller works without it. */
@@ -134,5 +140,12 @@ function executorFor({ config, client, environment }: TofuKindOptions, parts: Ex
     })
   }
   const { PATH: _ours, ...handed } = own
-  return jobExecutor({ ...parts, client, image: config.tofuImage, environment: { ...handed, ...providers } })
+  return jobExecutor({
+    ...parts,
+    client,
+    image: config.tofuImage,
+    environment: { ...handed, ...providers },
+    cpu: config.tofuCpu,
+    limits: limitsOf(config),
+  })
 }

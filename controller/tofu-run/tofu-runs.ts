@@ -12,6 +12,7 @@ import { isNotFound } from '../../kube/kube-error.ts'
 import { keyString } from '../../kube/resource.ts'
 import type { Executor, RunnerAddress } from './executor.ts'
 import { outputStore } from './output-store.ts'
+import { type RunLimits, usualLimits } from './protocol.ts'
 import { runInputs } from './run-inputs.ts'
 import { runDesk } from './server/run-desk.ts'
 import { type RunServer, runServer } from './server/run-server.ts'
@@ -46,6 +47,8 @@ export interface TofuRunsOptions {
   readonly parallel: number
   /** How many versions of each state are kept. */
   readonly keepVersions: number
+  /** Default: the usual ones. */
+  readonly limits?: RunLimits
   /** How long tofu may take after the first SIGINT, and after the second. */
   readonly firstGraceMs: number
   readonly secondGraceMs: number
@@ -68,6 +71,7 @@ export type TofuRuns = Awaited<ReturnType<typeof tofuRuns>>
 
 export async function tofuRuns(options: TofuRunsOptions) {
   const { client, namespace, runs, events, wake, onError, firstGraceMs, secondGraceMs } = options
+  const { limits = usualLimits } = options
   const now = () => Date.now()
   const secrets = secretObjects(client, namespace)
   const keys = keyring({ secrets, randomBytes, now })
@@ -75,7 +79,7 @@ export async function tofuRuns(options: TofuRunsOptions) {
   const states = stateStore({ secrets, blobs, now, keepVersions: options.keepVersions })
   const plans = planStore({ secrets, blobs })
   const results = resultStore(secrets)
-  const inputs = runInputs({ client, firstGraceMs, secondGraceMs })
+  const inputs = runInputs({ client, limits, firstGraceMs, secondGraceMs })
   const stackOf = stackFinder(client)
   const wakeRun = (run: TofuRun) => wake(keyString(run.metadata))
 

@@ -29,7 +29,13 @@ export const matrix = {
     settings: { SKYCLUST_LOG_LEVEL: 'debug', SKYCLUST_PROVIDERS: 'aws,gcp' },
     controller: {
       replicas: 3,
-      settings: { SKYCLUST_ORPHANS: 'delete', SKYCLUST_ORPHAN_GRACE: '2h', SKYCLUST_TOFU_PARALLEL: 8 },
+      settings: {
+        SKYCLUST_ORPHANS: 'delete',
+        SKYCLUST_ORPHAN_GRACE: '2h',
+        SKYCLUST_TOFU_PARALLEL: 8,
+        SKYCLUST_TOFU_DISK: '8Gi',
+        SKYCLUST_TOFU_CPU: 4,
+      },
       podAnnotations: { 'example.com/a': 'b' },
       podLabels: { team: 'platform' },
       nodeSelector: { 'kubernetes.io/os': 'linux' },

@@ -1,16 +1,22 @@
 /** The same runs as Jobs: the real kube-apiserver and kube-controller-manager, and a kubelet that runs the pods as processes. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { jobExecutor } from '../../controller/tofu-run/job-executor.ts'
+import { usualLimits } from '../../controller/tofu-run/protocol.ts'
+import type { TofuRun } from '../../crds/tofu-run.ts'
 import { jobType } from '../../kube/builtin-types.ts'
 import { getCondition } from '../../kube/conditions.ts'
 import { type Kubelet, kubelet } from './kubelet.ts'
 import { oneResource, type Workbench, workbench } from './workbench.ts'
 
+const limits = { ...usualLimits, diskBytes: 64 * 2 ** 20 }
+
 let bench: Workbench
 let node: Kubelet
 beforeAll(async () => {
   bench = await workbench({
-    executor: (given, { client }) => jobExecutor({ ...given, client, image: 'runner@sha256:test', environment: {} }),
+    executor: (given, { client }) =>
+      jobExecutor({ ...given, client, image: 'runner@sha256:test', environment: {}, limits }),
+    limits,
   })
   const { administrator: client, namespace, folder, tofu } = bench
   const image = {
@@ -38,6 +44,22 @@ resource "terraform_data" "after" {
 }
 /** The same, for as long as nobody interrupts it. */
 const held = { 'main.tf': slow['main.tf'].replace('sleep 3', 'exec sleep 120') }
+
+const running = (command: string) => ({
+  'main.tf': `resource "terraform_data" "one" {
+  provisioner "local-exec" {
+    command = ${JSON.stringify(command)}
+  }
+}
+`,
+})
+
+/** In one pod, and its stack is free. */
+async function hasEndedOnce(name: string, run: TofuRun): Promise<void> {
+  expect(node.ran.filter(({ metadata }) => metadata.name.startsWith(`${name}-apply`))).toHaveLength(1)
+  const head = await bench.tofuRuns.states.head(await bench.tofuRuns.stackOf(run))
+  expect(head.holder ?? head.lock).toBeUndefined()
+}
 
 describe('a run in Jobs', () => {
   it('plans and applies, each in one pod without a token, privilege or a writable root', async () => {
@@ -113,6 +135,26 @@ describe('a run in Jobs', () => {
     expect(node.ran.filter(({ metadata }) => metadata.name.startsWith('job-evicted-apply'))).toHaveLength(1)
     const head = await bench.tofuRuns.states.head(await bench.tofuRuns.stackOf(run))
     expect(head.holder ?? head.lock).toBeUndefined()
+  })
+
+  it('that takes more disk than it may stops before the kubelet evicts its pod, and saves the state', async () => {
+    const fill = 'for i in 1 2 3 4 5; do head -c 20000000 /dev/zero > f$i; done; exec sleep 120'
+    await bench.run('job-disk', { command: 'apply', stack: 'disk', source: { inline: running(fill) } })
+    const run = await bench.over('job-disk')
+    expect(getCondition(run.status?.conditions, 'Ready')?.reason).toBe('DiskLimitExceeded')
+    expect(run.status?.error).toMatch(/64 MiB of disk .*saved the state/)
+    expect((await bench.state(run))?.resources).toHaveLength(1)
+    await hasEndedOnce('job-disk', run)
+  })
+
+  it('whose pod is evicted for its disk is Interrupted, in the words of the kubelet, and no second pod is made', async () => {
+    // What is /tmp in the container; the runner does not count it.
+    const fill = 'for i in 1 2 3 4 5; do head -c 60000000 /dev/zero > ../../../tmp/f$i; done; exec sleep 120'
+    await bench.run('job-tmp', { command: 'apply', stack: 'tmp', source: { inline: running(fill) } })
+    const run = await bench.over('job-tmp')
+    expect(getCondition(run.status?.conditions, 'Ready')?.reason).toBe('Interrupted')
+    expect(run.status?.error).toContain('Evicted: Usage of EmptyDir volume "tmp" exceeds the limit "256Mi".')
+    await hasEndedOnce('job-tmp', run)
   })
 
   it('whose node is gone is Interrupted; what lives on there can write nothing, and the stack is free', async () => {

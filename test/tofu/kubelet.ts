@@ -1,18 +1,22 @@
 /**
  * A kubelet small enough for a test: it runs each pod of a namespace as a process on this machine, and reports as a kubelet does.
  *
- * It knows what the pods of runs use: one container, its command, environment with `secretKeyRef`, a work folder. The Job controller, the garbage
+ * It knows what the pods of runs use: one container, its command, environment with `secretKeyRef`, `emptyDir`s. The Job controller, the garbage
  * collector and the API server around it are the real ones. Its pods are bound to it, so that a deletion or an eviction is a graceful one:
- * SIGTERM, SIGKILL after `graceMs`, and the pod is gone once its process is.
+ * SIGTERM, SIGKILL after `graceMs`, and the pod is gone once its process is. A pod whose files are more than its limits allow it evicts by itself,
+ * with a second's grace. Nothing of a pod outlives its process.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { type Pod, podType, secretType } from '../../kube/builtin-types.ts'
 import { cache } from '../../kube/cache.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { isNotFound } from '../../kube/kube-error.ts'
 import { keyOf } from '../../kube/resource.ts'
+import { emptyDirs, storageEviction } from './local-storage.ts'
 
 export interface Kubelet extends AsyncDisposable {
   /** The pods that were run so far. */
@@ -23,9 +27,14 @@ export interface Kubelet extends AsyncDisposable {
   ended(podPrefix: string): Promise<void>
   /** As `kubectl drain` does. */
   evict(podPrefix: string): Promise<void>
-  /** SIGKILL for the process of a pod, as the kernel does when memory runs out. */
+  /** SIGKILL for the processes of a pod, as the kernel does when memory runs out. */
   killProcess(podPrefix: string): void
 }
+
+/** The kubelet's own is 10 s. */
+const lookEveryMs = 500
+/** Of an eviction for a limit, whatever the pod asks for. */
+const evictionGraceMs = 1_000
 
 const program = join(import.meta.dirname, '../../controller/tofu-run/runner/main.ts')
 
@@ -42,6 +51,10 @@ export async function kubelet(options: {
   const processes = new Map<string, ChildProcess>()
   const ran: Pod[] = []
   const lost = new Set<string>()
+  const outOfMemory = new Set<string>()
+  /** Why each was evicted. */
+  const evicted = new Map<string, string>()
+  const folderOf = (pod: Pod) => join(folder, 'pods', pod.metadata.uid)
   /** Told to go. */
   const ending = new Set<string>()
 
@@ -55,13 +68,25 @@ export async function kubelet(options: {
         environment[name] = Buffer.from(secret.data?.[reference.key] ?? '', 'base64').toString()
       }
     }
-    return { ...environment, SKYCLUST_WORK_DIR: join(folder, 'pods', pod.metadata.uid) }
+    return mounted(environment, pod)
+  }
+
+  /** What names a path in the container names the place on this machine. */
+  function mounted(environment: Readonly<Record<string, string>>, pod: Pod): Record<string, string> {
+    const dirs = emptyDirs(pod, folderOf(pod))
+    const place = (value: string) => {
+      const dir = dirs.find(({ mountPath }) => value.startsWith(`${mountPath}/`))
+      return dir === undefined ? value : `${dir.path}${value.slice(dir.mountPath.length)}`
+    }
+    return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, place(value)]))
   }
 
   async function report(pod: Pod, phase: string, state: object): Promise<void> {
     if (lost.has(pod.metadata.uid)) return
+    const message = evicted.get(pod.metadata.uid)
     const status = {
       phase,
+      ...(message !== undefined && { reason: 'Evicted', message }),
       containerStatuses: [{ name: 'tofu', image: '', imageID: '', ready: false, restartCount: 0, state }],
     }
     try {
@@ -101,13 +126,15 @@ export async function kubelet(options: {
     ran.push(pod)
     await bind(pod)
     const env = await environmentOf(pod)
+    for (const { path } of emptyDirs(pod, folderOf(pod))) await mkdir(path, { recursive: true })
     const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
     processes.set(pod.metadata.uid, child)
     await report(pod, 'Running', { running: { startedAt: new Date().toISOString() } })
-    child.once('exit', (code, signal) => {
+    child.once('exit', (code) => {
       const exitCode = code ?? 137
-      const reason = exitCode === 0 ? 'Completed' : signal === 'SIGKILL' ? 'OOMKilled' : 'Error'
-      report(pod, exitCode === 0 ? 'Succeeded' : 'Failed', { terminated: { exitCode, reason } })
+      const reason = outOfMemory.has(pod.metadata.uid) ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error'
+      const well = exitCode === 0 && !evicted.has(pod.metadata.uid)
+      report(pod, well ? 'Succeeded' : 'Failed', { terminated: { exitCode, reason } })
         .then(() => (ending.has(pod.metadata.uid) ? letGo(pod) : undefined))
         .catch(console.error)
     })
@@ -122,9 +149,33 @@ export async function kubelet(options: {
       letGo(pod).catch(console.error)
       return
     }
-    child.kill('SIGTERM')
-    setTimeout(() => child.kill('SIGKILL'), graceMs).unref()
+    stop(child, graceMs)
   }
+
+  function stop(child: ChildProcess, withinMs: number): void {
+    child.kill('SIGTERM')
+    const timer = setTimeout(() => void killAll(child).catch(console.error), withinMs)
+    child.once('exit', () => clearTimeout(timer))
+  }
+
+  async function look(): Promise<void> {
+    for (const pod of ran) {
+      const { uid } = pod.metadata
+      const child = processes.get(uid)
+      if (child?.exitCode !== null || child.signalCode !== null || lost.has(uid) || evicted.has(uid)) continue
+      const message = await storageEviction(pod, folderOf(pod))
+      if (message === undefined) continue
+      evicted.set(uid, message)
+      stop(child, evictionGraceMs)
+    }
+  }
+  let housekeeping = setTimeout(function again() {
+    look()
+      .catch(console.error)
+      .finally(() => {
+        if (!stopping.signal.aborted) housekeeping = setTimeout(again, lookEveryMs)
+      })
+  }, lookEveryMs)
 
   const pods = cache(client, podType, { namespace, signal: stopping.signal })
   const known = new Set<string>()
@@ -152,11 +203,36 @@ export async function kubelet(options: {
       const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata }
       await ask('POST', `${pathOf(pod)}/eviction`, body)
     },
-    killProcess: (prefix) => void processes.get(uidOf(prefix))?.kill('SIGKILL'),
+    killProcess(prefix) {
+      const uid = uidOf(prefix)
+      const child = processes.get(uid)
+      outOfMemory.add(uid)
+      if (child !== undefined) killAll(child).catch(console.error)
+    },
     async [Symbol.asyncDispose]() {
       stopping.abort()
-      for (const child of processes.values()) child.kill('SIGKILL')
+      clearTimeout(housekeeping)
+      await Promise.all([...processes.values()].map(killAll))
       await pods.done
     },
+  }
+}
+
+/** The process and all below it: a container ends with its first process. */
+async function killAll({ pid, exitCode, signalCode }: ChildProcess): Promise<void> {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid='])
+  const parents = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+  const below = (of: number): number[] =>
+    parents.filter(([, parent]) => parent === of).flatMap(([child = 0]) => [child, ...below(child)])
+  for (const one of [pid, ...below(pid)]) {
+    try {
+      process.kill(one, 'SIGKILL')
+    } catch {
+      // It has ended in between.
+    }
   }
 }

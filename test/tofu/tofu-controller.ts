@@ -1,6 +1,7 @@
 /** The controller of TofuRuns alone, put together as the controller's program puts it together: in this process, or in one of its own. */
 import { join } from 'node:path'
 import type { Executor } from '../../controller/tofu-run/executor.ts'
+import type { RunLimits } from '../../controller/tofu-run/protocol.ts'
 import { type ExecutorParts, tofuRuns } from '../../controller/tofu-run/tofu-runs.ts'
 import { tofuRunKind } from '../../crds/tofu-run.ts'
 import { cache } from '../../kube/cache.ts'
@@ -21,6 +22,7 @@ export interface TofuControllerOptions {
   readonly url?: string
   readonly parallel: number
   readonly keepVersions: number
+  readonly limits?: RunLimits
   readonly firstGraceMs: number
   readonly secondGraceMs: number
   readonly executor: (parts: ExecutorParts) => Executor

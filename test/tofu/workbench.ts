@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Executor } from '../../controller/tofu-run/executor.ts'
 import { processExecutor } from '../../controller/tofu-run/process-executor.ts'
+import type { RunLimits } from '../../controller/tofu-run/protocol.ts'
 import { sandboxRefusal } from '../../controller/tofu-run/runner/sandbox.ts'
 import type { ExecutorParts, TofuRuns } from '../../controller/tofu-run/tofu-runs.ts'
 import { type TofuRun, tofuRunKind } from '../../crds/tofu-run.ts'
@@ -66,6 +67,7 @@ export interface WorkbenchOptions {
   readonly firstGraceMs?: number
   readonly secondGraceMs?: number
   readonly environment?: Readonly<Record<string, string>>
+  readonly limits?: RunLimits
   readonly keepVersions?: number
   /** Whether tofu runs in a sandbox; default: where this machine gives one. Without one, a configuration can write down outside what it did. */
   readonly sandbox?: boolean
@@ -117,6 +119,7 @@ export async function workbench(options: WorkbenchOptions = {}): Promise<Workben
       ...(lines && { url: lines.runners.url.origin }),
       parallel: options.parallel ?? 4,
       keepVersions: options.keepVersions ?? 5,
+      ...(options.limits && { limits: options.limits }),
       firstGraceMs: options.firstGraceMs ?? 60_000,
       secondGraceMs: options.secondGraceMs ?? 5_000,
       executor: (given) =>

@@ -113,7 +113,7 @@ spec:
 
 {{/* What the schema cannot say in words that help: durations. The programs check everything again when they start. */}}
 {{- define "skyclust.checkSetting" -}}
-{{- $durations := list "SKYCLUST_SYNC_INTERVAL" "SKYCLUST_ORPHAN_GRACE" "SKYCLUST_TOFU_CANCEL_GRACE" "SKYCLUST_TOKEN_TTL" "SKYCLUST_SIGNING_KEY_ROTATION" -}}
+{{- $durations := list "SKYCLUST_SYNC_INTERVAL" "SKYCLUST_ORPHAN_GRACE" "SKYCLUST_TOFU_CANCEL_GRACE" "SKYCLUST_TOFU_CPU_TIME" "SKYCLUST_TOKEN_TTL" "SKYCLUST_SIGNING_KEY_ROTATION" -}}
 {{- if has .name $durations -}}
 {{- if not (regexMatch "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+$" (toString .value)) -}}
 {{- fail (printf "settings: %s: %q is no duration; write a number and a unit (ms, s, m, h, d), such as 30s or 1h30m" .name (toString .value)) -}}

@@ -3,9 +3,15 @@
  */
 import { maxErrorLength } from '../protocol.ts'
 
+const beginsOne = /^Error: /m
+
+export function hasDiagnostics(output: string): boolean {
+  return beginsOne.test(output)
+}
+
 export function diagnosticsOf(output: string): string {
   const lines = output.split('\n')
-  const first = lines.findIndex((line) => /^Error: /.test(line))
+  const first = lines.findIndex((line) => beginsOne.test(line))
   const text = lines
     .slice(first === -1 ? Math.max(0, lines.length - 20) : first)
     .join('\n')

@@ -7,7 +7,7 @@
  */
 import { readdir, readlink, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
-import type { GitSource } from '../protocol.ts'
+import type { GitSource, RunLimits } from '../protocol.ts'
 import { type ChildEnd, runChild } from './guarded-child.ts'
 import { RunFailure } from './run-failure.ts'
 
@@ -25,8 +25,10 @@ export async function checkOut(options: {
   readonly environment: Readonly<Record<string, string>>
   readonly onOutput: (text: string) => void
   readonly stop: AbortSignal
+  readonly kill: AbortSignal
+  readonly limits: RunLimits
 }): Promise<GitCheckout> {
-  const { git, into, secretsFolder, outputFolder, onOutput, stop } = options
+  const { git, into, secretsFolder, outputFolder, onOutput, stop, kill, limits } = options
   const environment = { ...options.environment, ...(await loginEnvironment(git, secretsFolder)) }
 
   async function run(args: readonly string[], quiet = false): Promise<string> {
@@ -43,6 +45,8 @@ export async function checkOut(options: {
         if (stream === 'stderr') output += text
       },
       stop,
+      kill,
+      limits,
       firstGraceMs: 2_000,
       secondGraceMs: 1_000,
     })

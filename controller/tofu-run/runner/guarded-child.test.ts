@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { usualLimits } from '../protocol.ts'
 import { runChild } from './guarded-child.ts'
 
 let folder = ''
@@ -32,7 +33,10 @@ async function pidIn(file: string): Promise<number> {
   }, soon)
 }
 
-function shell(script: string, rest: { stop?: AbortSignal; firstGraceMs?: number; secondGraceMs?: number } = {}) {
+function shell(
+  script: string,
+  rest: { stop?: AbortSignal; kill?: AbortSignal; firstGraceMs?: number; secondGraceMs?: number } = {},
+) {
   let output = ''
   const ended = runChild({
     program: '/bin/sh',
@@ -44,6 +48,8 @@ function shell(script: string, rest: { stop?: AbortSignal; firstGraceMs?: number
       output += text
     },
     stop: rest.stop ?? new AbortController().signal,
+    ...(rest.kill && { kill: rest.kill }),
+    limits: usualLimits,
     firstGraceMs: rest.firstGraceMs ?? 60_000,
     secondGraceMs: rest.secondGraceMs ?? 60_000,
   })
@@ -63,6 +69,19 @@ describe('runChild', () => {
     expect((await shell('ulimit -d; ulimit -f')).output).toBe('2097152\n8388608\n')
   })
 
+  it('leaves the processor to others', async () => {
+    expect(Number((await shell('nice')).output)).toBeGreaterThanOrEqual(5)
+  })
+
+  it('kills at once, the whole group, when it is to be killed', async () => {
+    const kill = new AbortController()
+    const ended = shell("trap '' INT; echo $$ > program; sleep 600 & echo $! > child; wait", { kill: kill.signal })
+    const child = await pidIn('child')
+    kill.abort()
+    expect(await ended).toMatchObject({ code: undefined, stopped: 3 })
+    await vi.waitFor(() => expect(isAlive(child)).toBe(false), soon)
+  })
+
   it('says that a program is not there', async () => {
     const ended = runChild({
       program: '/no/such/program',
@@ -72,6 +91,7 @@ describe('runChild', () => {
       outputFolder: join(folder, 'output'),
       onOutput: () => undefined,
       stop: new AbortController().signal,
+      limits: usualLimits,
       firstGraceMs: 0,
       secondGraceMs: 0,
     })
@@ -118,7 +138,7 @@ describe('runChild', () => {
     const program = `
       import { runChild } from ${JSON.stringify(runner)}
       await runChild({ program: '/bin/sh', args: ['-c', ${JSON.stringify(script)}], cwd: ${JSON.stringify(folder)},
-        environment: process.env, outputFolder: ${JSON.stringify(join(folder, 'output'))}, onOutput() {}, stop: new AbortController().signal, firstGraceMs: 60000, secondGraceMs: 0 })`
+        environment: process.env, outputFolder: ${JSON.stringify(join(folder, 'output'))}, onOutput() {}, stop: new AbortController().signal, limits: { memoryBytes: 2 ** 31, diskBytes: 2 ** 32 }, firstGraceMs: 60000, secondGraceMs: 0 })`
     const parent = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore' })
     const pid = await pidIn('program')
     parent.kill('SIGKILL')

@@ -8,8 +8,8 @@
  * when the runner is gone, for whatever reason, the guard does the same as above. When the program has ended, the guard ends what
  * the program left behind. The group's number stays taken as long as the guard lives, so it can hit nobody else.
  *
- * No process of it may have more than 2 GiB of memory of its own, or write a file larger than 4 GiB: a configuration that reads an endless file
- * takes itself down, not the machine.
+ * No process of it may have more memory of its own, or write a larger file, than the run may have in all: a configuration that reads an endless
+ * file takes itself down, not the machine. And it leaves the processor to whoever else wants it, the controller first of all.
  *
  * In a sandbox the leader of the group is `unshare`, which takes no SIGINT and hands none on; its child is the first process inside, and
  * the program is the child of that one. SIGINT goes to the program there, too. SIGKILL of the leader ends all that is inside.
@@ -19,6 +19,7 @@ import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
+import type { RunLimits } from '../protocol.ts'
 import { growingFile } from './growing-file.ts'
 import { readyCommand, type Sandbox } from './sandbox.ts'
 
@@ -30,7 +31,7 @@ export interface ChildEnd {
 }
 
 const guard = `
-grace=$1 sandbox=$2; shift 2
+grace=$1 sandbox=$2 memory=$3 file=$4; shift 4
 ( trap '' HUP INT TERM
   read -r _ <&3
   program=; [ "$sandbox" = yes ] || program=$$
@@ -45,9 +46,11 @@ grace=$1 sandbox=$2; shift 2
   while [ "$grace" -gt 0 ] && kill -0 $$ 2>/dev/null; do sleep 1; grace=$((grace - 1)); done
   kill -s KILL -- -$$ ) </dev/null >/dev/null 2>&1 &
 exec 3<&-
-ulimit -d 2097152 2>/dev/null # KiB
-ulimit -f 8388608 2>/dev/null # blocks of 512 bytes
+ulimit -d "$memory" 2>/dev/null # KiB
+ulimit -f "$file" 2>/dev/null # blocks of 512 bytes
 ulimit -c 0
+renice -n 5 -p $$ >/dev/null 2>&1
+{ echo 5 >/proc/$$/autogroup; } 2>/dev/null # niceness of the session, where the kernel shares the processor among those; sched(7)
 exec "$@"
 `
 
@@ -65,22 +68,26 @@ export async function runChild(options: {
   readonly onStart?: (pid: number) => void
   /** Aborted when the program is to stop. */
   readonly stop: AbortSignal
+  /** Aborted when it is to be killed without asking. */
+  readonly kill?: AbortSignal
   readonly firstGraceMs: number
   readonly secondGraceMs: number
+  readonly limits: Pick<RunLimits, 'memoryBytes' | 'diskBytes'>
   readonly sandbox?: Sandbox | undefined
   /** What may be written in the sandbox, beside what always may. */
   readonly writable?: readonly string[]
 }): Promise<ChildEnd> {
   const { program, args, cwd, environment, outputFolder, onOutput, onStart, stop, firstGraceMs, secondGraceMs } =
     options
-  const { sandbox, writable = [] } = options
+  const { sandbox, writable = [], limits, kill } = options
   const command = sandbox === undefined ? [program, ...args] : await sandbox.enclose({ program, args, cwd, writable })
   const graceSeconds = String(Math.ceil((firstGraceMs + secondGraceMs) / 1000))
   await mkdir(outputFolder, { recursive: true, mode: 0o700 })
   const stdout = await growingFile(join(outputFolder, 'stdout'), (text) => onOutput(text, 'stdout'))
   const stderr = await growingFile(join(outputFolder, 'stderr'), (text) => onOutput(text, 'stderr'))
   const enclosed = sandbox === undefined ? 'no' : 'yes'
-  const child = spawn('/bin/sh', ['-c', guard, 'sh', graceSeconds, enclosed, ...command], {
+  const [memory, file] = [limits.memoryBytes / 1024, limits.diskBytes / 512].map((limit) => String(Math.ceil(limit)))
+  const child = spawn('/bin/sh', ['-c', guard, 'sh', graceSeconds, enclosed, memory, file, ...command] as string[], {
     cwd,
     env: environment,
     detached: true,
@@ -103,8 +110,7 @@ export async function runChild(options: {
     function stopIt(): void {
       if (child.pid === undefined || child.exitCode !== null) return
       if (stopped === 2) {
-        stopped = 3
-        signal('SIGKILL', -child.pid)
+        killIt()
         return
       }
       const target = sandbox === undefined ? plainProgram(child.pid) : enclosedProgram(child.pid)
@@ -116,9 +122,16 @@ export async function runChild(options: {
       signal('SIGINT', target)
       timer = setTimeout(stopIt, stopped === 1 ? firstGraceMs : secondGraceMs)
     }
+    function killIt(): void {
+      clearTimeout(timer)
+      if (child.pid === undefined || child.exitCode !== null) return
+      stopped = 3
+      signal('SIGKILL', -child.pid)
+    }
     function settled(): void {
       clearTimeout(timer)
       stop.removeEventListener('abort', stopIt)
+      kill?.removeEventListener('abort', killIt)
     }
 
     child.once('error', (error) => {
@@ -133,6 +146,8 @@ export async function runChild(options: {
     })
     if (stop.aborted) stopIt()
     else stop.addEventListener('abort', stopIt, { once: true })
+    if (kill?.aborted) killIt()
+    else kill?.addEventListener('abort', killIt, { once: true })
   })
   try {
     return await ended

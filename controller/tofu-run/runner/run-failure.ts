@@ -1,4 +1,6 @@
 /** A run that cannot go on, for a reason that its author can mend: what goes into the condition and the words that go with it. */
+import type { Exceeded } from './limits-watch.ts'
+
 export class RunFailure extends Error {
   override readonly name = 'RunFailure'
   readonly reason: FailureWord
@@ -9,4 +11,10 @@ export class RunFailure extends Error {
   }
 }
 
-export type FailureWord = 'InvalidSource' | 'SourceUnavailable' | 'TofuFailed' | 'RunnerFailed' | 'PlanDamaged'
+export type FailureWord =
+  | 'InvalidSource'
+  | 'SourceUnavailable'
+  | 'TofuFailed'
+  | 'RunnerFailed'
+  | 'PlanDamaged'
+  | Exceeded['reason']

@@ -12,7 +12,6 @@ import {
   type PhaseResult,
   type PlanSummary,
   progressAnswer,
-  type StopReason,
   workspaceArchive,
 } from '../protocol.ts'
 import { digestOf } from '../state/blob-store.ts'
@@ -21,8 +20,9 @@ import { bounded } from './diagnostics.ts'
 import { erroredState } from './errored-state.ts'
 import { checkOut } from './git-source.ts'
 import { type ChildEnd, runChild } from './guarded-child.ts'
+import { limitsWatch } from './limits-watch.ts'
 import { outputPump } from './output-pump.ts'
-import { failureOf, stoppedWords } from './phase-words.ts'
+import { failed, failureOf, type Outcome, type StopCause, stoppedWords } from './phase-words.ts'
 import { summarisePlan } from './plan-summary.ts'
 import { redactor } from './redact.ts'
 import { RunFailure } from './run-failure.ts'
@@ -59,7 +59,8 @@ export async function runPhase(world: PhaseWorld): Promise<PhaseResult> {
   const bundle = bundleSchema.parse(JSON.parse(String(await link.get('bundle'))))
 
   const stop = new AbortController()
-  const stopWith = (reason: StopReason) => stop.abort(reason)
+  const kill = new AbortController()
+  const stopWith = (cause: StopCause) => stop.abort(cause)
   const timer = setTimeout(() => stopWith('timedOut'), bundle.timeoutMs)
   const onInterrupt = () => stopWith('interrupted')
   world.interrupted.addEventListener('abort', onInterrupt)
@@ -85,7 +86,16 @@ export async function runPhase(world: PhaseWorld): Promise<PhaseResult> {
     },
   })
 
-  const work = phaseWork(world, bundle, stop.signal, (text) => pump.write(text))
+  const watch = limitsWatch({
+    limits: bundle.limits,
+    folder: world.workFolder,
+    pid: process.pid,
+    everyMs: world.beatEveryMs,
+    onExceeded: stopWith,
+    onFarBeyond: () => kill.abort(),
+  })
+  const ends: Ends = { stop: stop.signal, kill: kill.signal, look: () => watch.look().catch(() => undefined) }
+  const work = phaseWork(world, bundle, ends, (text) => pump.write(text))
   const clean = (text: string) => {
     const once = redactor(bundle.secrets)
     return once.push(text) + once.end()
@@ -103,21 +113,22 @@ export async function runPhase(world: PhaseWorld): Promise<PhaseResult> {
     }
   } finally {
     pump.cease()
+    watch.end()
     clearTimeout(timer)
     world.interrupted.removeEventListener('abort', onInterrupt)
   }
 }
 
-type Outcome = Omit<PhaseResult, 'finishedAt' | 'rescuedState'>
-
-function failed(error: unknown, stop: AbortSignal): Outcome {
-  if (error instanceof LinkRefused) throw error
-  const message = error instanceof Error ? error.message : String(error)
-  if (stop.aborted) return { outcome: stop.reason as StopReason, reason: '', error: message }
-  return { outcome: 'failed', reason: error instanceof RunFailure ? error.reason : 'RunnerFailed', error: message }
+/** What ends the phase before its time. */
+interface Ends {
+  /** Aborted with a `StopCause`. */
+  readonly stop: AbortSignal
+  readonly kill: AbortSignal
+  /** Whether a limit is exceeded, which aborts `stop` then. */
+  readonly look: () => Promise<void>
 }
 
-function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: (text: string) => void) {
+function phaseWork(world: PhaseWorld, bundle: Bundle, { stop, kill, look }: Ends, print: (text: string) => void) {
   const { link, workFolder } = world
   const root = join(workFolder, 'config')
   const secretsFolder = join(workFolder, 'secrets')
@@ -154,6 +165,8 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
         take(stream, isData(stream) ? text : dumps[stream].push(text))
       },
       stop,
+      kill,
+      limits: bundle.limits,
       firstGraceMs: bundle.firstGraceMs,
       secondGraceMs: bundle.secondGraceMs,
       sandbox: world.sandbox,
@@ -163,12 +176,17 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
     return { ...end, output, data }
   }
 
+  /** What ended a program that did not succeed: that it was stopped, or had no room, or itself. */
+  async function failure(stopped: { end?: ChildEnd; output?: string }, itself: unknown): Promise<unknown> {
+    await look()
+    return stop.aborted ? new Error(stoppedWords({ bundle, cause: stop.reason, ...stopped })) : itself
+  }
+
   /** Gives what was asked for as data. @throws RunFailure with tofu's diagnostics; what was stopped is worded by {@link stoppedWords}. */
   async function mustSucceed(args: readonly string[], options: { readonly silent?: boolean } = {}): Promise<string> {
-    const { code, stopped, output, data } = await tofu(args, options)
-    if (code === 0) return data
-    if (stop.aborted) throw new Error(stoppedWords(bundle, stop.reason as StopReason, stopped))
-    throw failureOf({ phase: bundle.phase, tofu: world.tofu, code, output })
+    const { output, data, ...end } = await tofu(args, options)
+    if (end.code === 0) return data
+    throw await failure({ end, output }, failureOf({ bundle, tofu: world.tofu, code: end.code, output }))
   }
 
   async function prepare(): Promise<string | undefined> {
@@ -203,6 +221,10 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, stop: AbortSignal, print: 
           environment,
           onOutput,
           stop,
+          kill,
+          limits: bundle.limits,
+        }).catch(async (error: unknown) => {
+          throw await failure({}, error)
         })
         folder = within(root, source.git.path)
         await takeOverBackend(folder)

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { hasSandbox } from '../process-isolation.ts'
+import { usualLimits } from '../protocol.ts'
 import { runChild } from './guarded-child.ts'
 import { openSandbox, type Sandbox, sandboxRefusal } from './sandbox.ts'
 
@@ -51,6 +52,7 @@ function run(program: string, args: readonly string[], rest: Rest = {}) {
       output += text
     },
     stop,
+    limits: usualLimits,
     firstGraceMs: graceMs,
     secondGraceMs: graceMs,
     sandbox,
@@ -178,7 +180,7 @@ function inSandbox(): void {
       const folder = ${JSON.stringify(folder)}
       const sandbox = await openSandbox({ folder: folder + '/sandbox', readable: [], writable: [folder + '/config'], temporary: folder + '/tmp' })
       await runChild({ program: '/bin/sh', args: ['-c', ${JSON.stringify(script)}], cwd: folder + '/config', sandbox,
-        environment: process.env, outputFolder: folder + '/output', onOutput() {}, stop: new AbortController().signal, firstGraceMs: 60000, secondGraceMs: 0 })`
+        environment: process.env, outputFolder: folder + '/output', onOutput() {}, stop: new AbortController().signal, limits: { memoryBytes: 2 ** 31, diskBytes: 2 ** 32 }, firstGraceMs: 60000, secondGraceMs: 0 })`
     const runner = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' })
     await appears('ready')
     runner.kill('SIGKILL')
