@@ -14,18 +14,12 @@
  *
  * @see https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
  */
-import { annotations } from '../crds/names.ts'
 import type { KubeClient } from '../kube/client.ts'
-import {
-  type Condition,
-  type ConditionChange,
-  getCondition,
-  removeCondition,
-  setCondition,
-} from '../kube/conditions.ts'
+import { type Condition, getCondition, removeCondition, setCondition } from '../kube/conditions.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { KubeObject, ResourceType } from '../kube/resource.ts'
 import { patchStatus } from '../kube/status.ts'
+import { pausedConditions, pauseNews } from './pause.ts'
 
 export interface Readiness {
   readonly phase: 'ready' | 'progressing' | 'stalled'
@@ -82,23 +76,13 @@ export function reporter<T extends Reported>({ client, type, events, now }: Repo
     },
 
     async sayPaused(object, signal) {
-      const conditions = setCondition(object.status?.conditions, paused(object), new Date(now()))
-      await write(object, { ...object.status, conditions }, signal)
+      await write(object, { ...object.status, conditions: pausedConditions(object, new Date(now())) }, signal)
     },
   }
 }
 
-export function isPaused(object: KubeObject): boolean {
-  return object.metadata.annotations?.[annotations.paused] === 'true'
-}
-
 export function isDeleting(object: KubeObject): boolean {
   return object.metadata.deletionTimestamp !== undefined
-}
-
-function paused({ metadata }: KubeObject): ConditionChange {
-  const message = `The annotation ${annotations.paused} stops all action; remove it to go on.`
-  return { type: 'Paused', status: 'True', reason: 'Paused', message, observedGeneration: metadata.generation }
 }
 
 /** All conditions of an object of which this is to be said. */
@@ -139,15 +123,17 @@ function news(before: Reported, after: readonly Condition[] | undefined = []) {
     const known = getCondition(before.status?.conditions, type)
     return known?.reason !== reason || known.status !== status
   }
-  return after
-    .filter((condition) => !['Reconciling', 'Stalled'].includes(condition.type) && isNew(condition))
+  const pause = pauseNews(before.status?.conditions, after)
+  const others = after
+    .filter(({ type }) => !['Reconciling', 'Stalled', 'Paused'].includes(type))
+    .filter(isNew)
     .map((condition) => {
       const isGood = condition.type === 'Ready' && condition.status === 'True'
       const stalled = getCondition(after, 'Stalled') !== undefined
-      const type =
-        isGood || (condition.type === 'Ready' && !stalled) || condition.type === 'Paused' ? 'Normal' : 'Warning'
+      const type = isGood || (condition.type === 'Ready' && !stalled) ? 'Normal' : 'Warning'
       return { type, reason: condition.reason, message: condition.message } as const
     })
+  return pause ? [pause, ...others] : others
 }
 
 function clipped(message: string): string {

@@ -6,13 +6,14 @@
  */
 import { type TofuRun, tofuRunKind } from '../../crds/tofu-run.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { wholeSeconds } from '../../kube/conditions.ts'
+import { removeCondition, wholeSeconds } from '../../kube/conditions.ts'
 import type { Result } from '../../kube/controller.ts'
 import type { EventRecorder } from '../../kube/events.ts'
 import { removeFinalizer } from '../../kube/finalizers.ts'
 import { isNotFound } from '../../kube/kube-error.ts'
 import { keyOf } from '../../kube/resource.ts'
 import { patchStatus } from '../../kube/status.ts'
+import { pausedConditions, pauseNews } from '../pause.ts'
 import { type Action, outdated } from './decide.ts'
 import type { Executor } from './executor.ts'
 import type { PhaseResult } from './protocol.ts'
@@ -57,7 +58,21 @@ export function carryOut(options: CarryOutOptions) {
 
   async function write(run: TofuRun, change: StatusChange): Promise<TofuRun> {
     const ticket = run.status?.ticket === undefined ? { ticket: world.ticketOf(run) } : {}
-    return (await patchStatus(client, tofuRunKind, run, nextStatus(run, { ...ticket, ...change }, date()))) ?? run
+    return writeStatus(run, nextStatus(run, { ...ticket, ...change }, date()))
+  }
+
+  async function writeStatus(run: TofuRun, next: NonNullable<TofuRun['status']>): Promise<TofuRun> {
+    const written = await patchStatus(client, tofuRunKind, run, next)
+    const pause = written && pauseNews(run.status?.conditions, next.conditions)
+    if (pause) events.record(run, pause)
+    return written ?? run
+  }
+
+  /** A run that is over says no more than whether it is paused: it is not deleted then. */
+  async function writePause(run: TofuRun, reason: string): Promise<void> {
+    const conditions =
+      reason === 'Paused' ? pausedConditions(run, date()) : removeCondition(run.status?.conditions, 'Paused')
+    await writeStatus(run, { ...run.status, conditions: [...conditions] })
   }
 
   function tell(run: TofuRun, type: 'Normal' | 'Warning', reason: string, message: string): void {
@@ -67,7 +82,8 @@ export function carryOut(options: CarryOutOptions) {
   async function wait(run: TofuRun, action: Action & { do: 'wait' }): Promise<Result> {
     const requeueAfterMs =
       action.untilMs === undefined ? undefined : Math.min(longestWaitMs, Math.max(0, action.untilMs - now()))
-    if (!isFinished(run)) {
+    if (isFinished(run)) await writePause(run, action.reason)
+    else {
       await write(run, { reason: action.reason, message: action.message })
       if (action.reason === 'ApprovalRefused') tell(run, 'Warning', action.reason, action.message)
     }

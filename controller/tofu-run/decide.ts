@@ -11,6 +11,7 @@
  * A phase of work is over when its result is stored, and only then: the first result counts, whether the runner wrote it or
  * the controller did when it found the runner gone. What has a result is never started.
  */
+import { pausedMessage } from '../pause.ts'
 import type { PhaseResult } from './protocol.ts'
 import type { Turn } from './run-queue.ts'
 import type { RunPhase } from './state/stack-head.ts'
@@ -107,7 +108,7 @@ export type Action =
   | { readonly do: 'forget' }
 
 export function decide(run: RunFacts, world: World): Action {
-  if (run.paused) return wait('Paused', 'The annotation skyclust.io/paused stops all action; remove it to go on.')
+  if (run.paused) return wait('Paused', pausedMessage)
   switch (run.phase) {
     case 'Pending':
       return run.deleting ? { do: 'forget' } : pending(run, world)

@@ -2,13 +2,13 @@
 import type { TofuRun } from '../../crds/tofu-run.ts'
 import { getCondition } from '../../kube/conditions.ts'
 import { keyString } from '../../kube/resource.ts'
+import { isPaused } from '../pause.ts'
 import type { Phase, RunFacts } from './decide.ts'
 import { milliseconds } from './duration.ts'
 import type { QueuedRun } from './run-queue.ts'
 
 /** Condition that says since when a run has been told to stop. */
 export const stopping = 'Stopping'
-const pausedAnnotation = 'skyclust.io/paused'
 
 export function phaseOf(run: TofuRun): Phase {
   return run.status?.phase ?? 'Pending'
@@ -16,10 +16,6 @@ export function phaseOf(run: TofuRun): Phase {
 
 export function isFinished(run: TofuRun): boolean {
   return ['Completed', 'Failed', 'Cancelled'].includes(phaseOf(run))
-}
-
-export function isPaused(run: TofuRun): boolean {
-  return run.metadata.annotations?.[pausedAnnotation] === 'true'
 }
 
 export function factsOf(run: TofuRun): RunFacts {

@@ -14,9 +14,9 @@
  * Whoever finds an intent (3) without an id (5) looks until the outcome can be told (`intent.ts`). A deletion does the same
  * before it believes that nothing was made. The id is let go only when the cloud has said that the instance is gone.
  */
-import { annotations, finalizers } from '../../crds/names.ts'
-import type { VM } from '../../crds/vm.ts'
+import { finalizers } from '../../crds/names.ts'
 import { hasFinalizer } from '../../kube/finalizers.ts'
+import { isPaused } from '../pause.ts'
 import type { Action } from './action.ts'
 import { decideAdoption } from './decide-adoption.ts'
 import { decideCreate, decideCreateOutcome } from './decide-create.ts'
@@ -43,10 +43,6 @@ function next(situation: Situation): Action {
   if (vm.status?.create) return decideCreateOutcome(situation, vm.status.create)
   if (vm.status?.instanceID) return decideInstance(situation, vm.status.instanceID)
   return vm.spec.adopt ? decideAdoption(situation, vm.spec.adopt.instanceID) : decideCreate(situation)
-}
-
-export function isPaused(vm: VM): boolean {
-  return vm.metadata.annotations?.[annotations.paused] === 'true'
 }
 
 /** Calls the cloud on behalf of this VM. */

@@ -10,6 +10,7 @@ import type { VM } from '../../crds/vm.ts'
 import type { Result } from '../../kube/controller.ts'
 import { hasFinalizer } from '../../kube/finalizers.ts'
 import { keyOf } from '../../kube/resource.ts'
+import { pausedConditions } from '../pause.ts'
 import type { Action, ActionOf } from './action.ts'
 import { createInstance, recordInstance } from './create-instance.ts'
 import { formerTag } from './decide-restored.ts'
@@ -21,7 +22,7 @@ import { isLive, shownFrom, sightingOf } from './sightings.ts'
 import { tellSilence } from './silence.ts'
 import { addFinalizer, insistOnOwning, letGo, writeStatus } from './status-writer.ts'
 import { readUserData } from './user-data.ts'
-import { pausedStatus, statusOf, type Verdict, verdictOn } from './verdict.ts'
+import { statusOf, type Verdict, verdictOn } from './verdict.ts'
 import { elsewhere } from './zone-choice.ts'
 
 /** Decide again with this, or be done with the pass. */
@@ -37,7 +38,7 @@ export function execute(world: VMWorld, pass: Pass, action: Action): Promise<Ste
 const performers: { readonly [K in Action['kind']]: Performer<K> } = {
   nothing: async () => ({ result: undefined }),
   pause: async (world, { vm, situation }) => {
-    await writeStatus(world, vm, pausedStatus(vm, situation.now))
+    await writeStatus(world, vm, { ...vm.status, conditions: [...pausedConditions(vm, new Date(situation.now))] })
     return { result: undefined }
   },
   listen: async (_, { vm, eyes }, { expecting, againAfterMs }) => {

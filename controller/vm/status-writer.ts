@@ -7,6 +7,7 @@ import { type VM, vmKind } from '../../crds/vm.ts'
 import { getCondition } from '../../kube/conditions.ts'
 import { ensureFinalizer, removeFinalizer } from '../../kube/finalizers.ts'
 import { patchStatus } from '../../kube/status.ts'
+import { pauseNews } from '../pause.ts'
 import { NotOwner } from './failure.ts'
 import type { VMWorld } from './pass.ts'
 import type { Verdict, VMStatus } from './verdict.ts'
@@ -23,6 +24,8 @@ export async function writeStatus(world: VMWorld, vm: VM, next: VMStatus, verdic
   const written = await patchStatus(world.client, vmKind, vm, next)
   if (!written) return vm
   world.recollections.update(written, { writtenVersion: written.metadata.resourceVersion })
+  const pause = pauseNews(vm.status?.conditions, next.conditions)
+  if (pause) world.events.record(written, pause)
   if (verdict?.event && isNews(vm, verdict)) {
     const { reason, message, event: type } = verdict
     world.events.record(written, { type, reason, message })

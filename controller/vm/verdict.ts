@@ -68,22 +68,6 @@ export function statusOf(vm: VM, verdict: Verdict, instance: Instance | undefine
   }
 }
 
-/** Paused: nothing is said but that nothing is done. */
-export function pausedStatus(vm: VM, now: number): VMStatus {
-  const conditions = setCondition(
-    removeCondition(vm.status?.conditions, 'Reconciling'),
-    {
-      type: 'Paused',
-      status: 'True',
-      reason: 'Paused',
-      message: 'The annotation skyclust.io/paused stops all action; remove it to go on.',
-      observedGeneration: vm.metadata.generation,
-    },
-    new Date(now),
-  )
-  return { ...vm.status, conditions: [...conditions] }
-}
-
 function conditionsOf(vm: VM, verdict: Verdict, now: Date): Condition[] {
   const { phase, reason, message, drift } = verdict
   const observedGeneration = vm.metadata.generation

@@ -12,7 +12,8 @@ import type { Cache } from '../../kube/cache.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { isConflict, isNotFound } from '../../kube/kube-error.ts'
 import { type KubeObject, keyOf, type ResourceType } from '../../kube/resource.ts'
-import { isDeleting, isPaused } from '../report.ts'
+import { isPaused } from '../pause.ts'
+import { isDeleting } from '../report.ts'
 
 export interface ClearOutOptions {
   readonly client: KubeClient

@@ -195,6 +195,7 @@ describe.concurrent('a Credential', () => {
 
     await annotate('=true')
     await room.untilCredential((one) => conditionOf(one, 'Paused')?.status === 'True')
+    await room.untilTold('main', 'Normal Paused')
     await stage.administrator.delete(credentialKind, { namespace: room.namespace, name: 'main' })
     const neighbour = await stage.room() // long enough for anything to happen
     expect(await credentialOf(neighbour)).toBeDefined()

@@ -3,10 +3,11 @@
  * can write: the statuses are made by the controllers' own functions.
  */
 import { describe, expect, it } from 'vitest'
+import { pausedConditions } from '../../controller/pause.ts'
 import { conditionsOf, type Readiness, type Reported } from '../../controller/report.ts'
 import { nextStatus } from '../../controller/tofu-run/run-status.ts'
 import { givenVM } from '../../controller/vm/given.ts'
-import { pausedStatus, statusOf, type Verdict } from '../../controller/vm/verdict.ts'
+import { statusOf, type Verdict } from '../../controller/vm/verdict.ts'
 import { kinds } from '../../crds/kinds.ts'
 import { annotations } from '../../crds/names.ts'
 import { type TofuRun, tofuRunPhases } from '../../crds/tofu-run.ts'
@@ -40,7 +41,7 @@ describe('a VM', () => {
       expect(await argoHealth(vm)).toEqual({ status: expectedOfVM[phase], message: 'Reason: Words.' })
       expect(kstatus(vm)).toBe(kstatusOfVM[phase])
 
-      const paused = { ...vm, status: pausedStatus(vm, at) }
+      const paused = { ...vm, status: { ...vm.status, conditions: pausedConditions(vm, now) } }
       expect((await argoHealth(paused)).status).toBe('Suspended')
 
       const changed = { ...vm, metadata: { ...vm.metadata, generation: 2 } }

@@ -220,6 +220,25 @@ describe('a controller that is told to stop', () => {
   })
 })
 
+describe('a run that is over', () => {
+  it('says that it is paused, which keeps it, and goes on saying how it ended', async () => {
+    const annotate = (value: string) =>
+      bench.cluster.kubectl('annotate', 'tofurun', 'kept', '-n', bench.namespace, `skyclust.io/paused${value}`)
+    const told = async () => bench.cluster.kubectl('get', 'events.events.k8s.io', '-n', bench.namespace)
+    await bench.run('kept', { command: 'plan', stack: 'kept' })
+    const before = getCondition((await bench.over('kept')).status?.conditions, 'Ready')
+
+    await annotate('=true')
+    const isPaused = (conditions: Parameters<typeof getCondition>[0]) =>
+      getCondition(conditions, 'Paused') !== undefined
+    const paused = await bench.until('kept', ({ status }) => isPaused(status?.conditions))
+    expect(getCondition(paused.status?.conditions, 'Ready')).toEqual(before)
+    await annotate('-')
+    await bench.until('kept', ({ status }) => !isPaused(status?.conditions))
+    await expect.poll(told).toMatch(/Paused[\s\S]*Resumed|Resumed[\s\S]*Paused/)
+  })
+})
+
 describe('a deleted run', () => {
   it('leaves no Secret and no file behind', async () => {
     await bench.run('gone', { command: 'plan', stack: 'gone' })

@@ -258,6 +258,28 @@ describe.concurrent('a VM', () => {
     expect(next.id).toBe(id)
   })
 
+  it('says that it is paused and when it is looked after again; what it said before stands for the spec of before', async () => {
+    const room = await stage.room()
+    await readyVM(room, 'halted')
+    const annotate = (value: string) =>
+      stage.cluster.kubectl('annotate', 'vm', 'halted', '-n', room.namespace, `${annotations.paused}${value}`)
+
+    await annotate('=true')
+    await room.untilTold('halted', 'Normal Paused')
+    await room.change('halted', { powerState: 'Stopped' })
+    const halted = await room.until(
+      'halted',
+      (vm) => conditionOf(vm, 'Paused')?.observedGeneration === vm.metadata.generation,
+    )
+    expect(conditionOf(halted, 'Ready')).toMatchObject({ status: 'True', observedGeneration: 1 })
+    expect(halted.status).toMatchObject({ observedGeneration: 1, state: 'running' })
+
+    await annotate('-')
+    expect((await room.untilReady('halted')).status?.state).toBe('stopped')
+    await room.untilTold('halted', 'Normal Resumed')
+    expect(conditionOf(await room.find('halted'), 'Paused')).toBeUndefined()
+  })
+
   it('is left alone while it is paused, its deletion included', async () => {
     const room = await stage.room()
     const { id } = await readyVM(room, 'paused')
