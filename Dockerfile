@@ -20,7 +20,8 @@ FROM ghcr.io/opentofu/opentofu:${TOFU_VERSION}-minimal AS tofu
 FROM docker.io/library/node:${NODE_VERSION}-trixie-slim AS tofu-runner
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates git openssh-client \
- && echo 'runner:x:65532:65532::/tmp:/usr/sbin/nologin' >> /etc/passwd && echo 'runner:x:65532:' >> /etc/group \
+ && echo 'runner:x:65532:' >> /etc/group && echo 'runner:x:65532:65532::/tmp:/usr/sbin/nologin' >> /etc/passwd \
+ && seq 66000 66999 | sed 's,.*,run-&:x:&:65532::/tmp:/usr/sbin/nologin,' >> /etc/passwd \
  && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/* \
  && rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn*
 COPY --from=tofu /usr/local/bin/tofu /usr/local/bin/tofu

@@ -2,7 +2,7 @@
  * The executor of a cluster: a Job for each phase, in the namespace of the run, so that its quota counts and its neighbours are its own.
  *
  * Guarantees: one pod, never a second (`backoffLimit: 0`, `restartPolicy: Never`); no service-account token, no privilege, no capability, a read-only
- * root; limits on CPU, memory and disk; an end even if everybody forgets it (`activeDeadlineSeconds`). The token of the phase is in a Secret
+ * root, a user of the run's own; limits on CPU, memory, disk and, by the runner, processes; an end even if everybody forgets it (`activeDeadlineSeconds`). The token of the phase is in a Secret
  * that the run owns, and no other credential is in the manifest: the runner fetches the rest over the line that the token opens.
  *
  * What may leave the pod is named in the NetworkPolicy `skyclust-tofu-run` of the namespace, as far as the cluster's network enforces one.
@@ -16,6 +16,7 @@ import { milliseconds } from './duration.ts'
 import type { Executor, Observation, RunnerAddress } from './executor.ts'
 import { ownedBy, runLabel, runUidLabel } from './output-store.ts'
 import { type RunLimits, usualLimits } from './protocol.ts'
+import { userOf } from './run-user.ts'
 import { type RunPhase, runPhases } from './state/stack-head.ts'
 
 export interface JobExecutorOptions {
@@ -138,6 +139,7 @@ export function jobExecutor(options: JobExecutorOptions): Executor {
         environment: { ...environment, SKYCLUST_RUN_URL: url },
         cpu,
         limits,
+        user: userOf(run),
       })
       const { labels } = metadata
       const spec = {
@@ -198,8 +200,9 @@ function podSpec(options: {
   readonly environment: Readonly<Record<string, string>>
   readonly cpu: string
   readonly limits: RunLimits
+  readonly user: number
 }) {
-  const { image, command, secret, environment, cpu, limits } = options
+  const { image, command, secret, environment, cpu, limits, user } = options
   const diskMi = Math.ceil(limits.diskBytes / 2 ** 20) + beyondDiskMi
   const env = Object.entries({ ...environment, SKYCLUST_WORK_DIR: '/work/run' }).map(([name, value]) => ({
     name,
@@ -213,7 +216,7 @@ function podSpec(options: {
     terminationGracePeriodSeconds: terminationGraceSeconds,
     securityContext: {
       runAsNonRoot: true,
-      runAsUser: 65532,
+      runAsUser: user,
       runAsGroup: 65532,
       fsGroup: 65532,
       seccompProfile: { type: 'RuntimeDefault' },

@@ -46,6 +46,9 @@ export const runLimits = z.object({
 })
 export type RunLimits = z.infer<typeof runLimits>
 
+/** Processes and threads of a run together, where they can be counted apart from those of others: in a sandbox, and in a Job. */
+export const mostProcesses = 1024
+
 /** What a controller means that names none; the defaults of its settings. */
 export const usualLimits: RunLimits = { cpuTimeMs: 3_600_000, memoryBytes: 2 * 2 ** 30, diskBytes: 4 * 2 ** 30 }
 

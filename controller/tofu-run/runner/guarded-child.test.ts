@@ -35,7 +35,13 @@ async function pidIn(file: string): Promise<number> {
 
 function shell(
   script: string,
-  rest: { stop?: AbortSignal; kill?: AbortSignal; firstGraceMs?: number; secondGraceMs?: number } = {},
+  rest: {
+    stop?: AbortSignal
+    kill?: AbortSignal
+    firstGraceMs?: number
+    secondGraceMs?: number
+    processes?: number
+  } = {},
 ) {
   let output = ''
   const ended = runChild({
@@ -50,6 +56,7 @@ function shell(
     stop: rest.stop ?? new AbortController().signal,
     ...(rest.kill && { kill: rest.kill }),
     limits: usualLimits,
+    processes: rest.processes,
     firstGraceMs: rest.firstGraceMs ?? 60_000,
     secondGraceMs: rest.secondGraceMs ?? 60_000,
   })
@@ -67,6 +74,12 @@ describe('runChild', () => {
 
   it('gives each process a bounded memory, and files a bounded size', async () => {
     expect((await shell('ulimit -d; ulimit -f')).output).toBe('2097152\n8388608\n')
+  })
+
+  it('holds the processes of a user that is nobody else to a number', async () => {
+    expect((await shell('grep -o "^Max processes  *[0-9]*" /proc/self/limits', { processes: 900 })).output).toMatch(
+      / 900$/m,
+    )
   })
 
   it('leaves the processor to others', async () => {

@@ -31,7 +31,7 @@ export interface ChildEnd {
 }
 
 const guard = `
-grace=$1 sandbox=$2 memory=$3 file=$4; shift 4
+grace=$1 sandbox=$2 memory=$3 file=$4 processes=$5; shift 5
 ( trap '' HUP INT TERM
   read -r _ <&3
   program=; [ "$sandbox" = yes ] || program=$$
@@ -49,6 +49,7 @@ exec 3<&-
 ulimit -d "$memory" 2>/dev/null # KiB
 ulimit -f "$file" 2>/dev/null # blocks of 512 bytes
 ulimit -c 0
+[ -z "$processes" ] || prlimit --pid $$ --nproc="$processes"
 renice -n 5 -p $$ >/dev/null 2>&1
 { echo 5 >/proc/$$/autogroup; } 2>/dev/null # niceness of the session, where the kernel shares the processor among those; sched(7)
 exec "$@"
@@ -73,13 +74,15 @@ export async function runChild(options: {
   readonly firstGraceMs: number
   readonly secondGraceMs: number
   readonly limits: Pick<RunLimits, 'memoryBytes' | 'diskBytes'>
+  /** How many processes and threads the user that we are may have; only where that user is nobody else. */
+  readonly processes?: number | undefined
   readonly sandbox?: Sandbox | undefined
   /** What may be written in the sandbox, beside what always may. */
   readonly writable?: readonly string[]
 }): Promise<ChildEnd> {
   const { program, args, cwd, environment, outputFolder, onOutput, onStart, stop, firstGraceMs, secondGraceMs } =
     options
-  const { sandbox, writable = [], limits, kill } = options
+  const { sandbox, writable = [], limits, processes, kill } = options
   const command = sandbox === undefined ? [program, ...args] : await sandbox.enclose({ program, args, cwd, writable })
   const graceSeconds = String(Math.ceil((firstGraceMs + secondGraceMs) / 1000))
   await mkdir(outputFolder, { recursive: true, mode: 0o700 })
@@ -87,7 +90,8 @@ export async function runChild(options: {
   const stderr = await growingFile(join(outputFolder, 'stderr'), (text) => onOutput(text, 'stderr'))
   const enclosed = sandbox === undefined ? 'no' : 'yes'
   const [memory, file] = [limits.memoryBytes / 1024, limits.diskBytes / 512].map((limit) => String(Math.ceil(limit)))
-  const child = spawn('/bin/sh', ['-c', guard, 'sh', graceSeconds, enclosed, memory, file, ...command] as string[], {
+  const guardArgs = [graceSeconds, enclosed, memory, file, String(processes ?? '')] as string[]
+  const child = spawn('/bin/sh', ['-c', guard, 'sh', ...guardArgs, ...command], {
     cwd,
     env: environment,
     detached: true,

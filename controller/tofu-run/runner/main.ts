@@ -10,6 +10,8 @@ import { randomUUID } from 'node:crypto'
 import { access, constants, mkdir, realpath, writeFile } from 'node:fs/promises'
 import { delimiter, join, resolve } from 'node:path'
 import { markOf } from '../process-mark.ts'
+import { mostProcesses } from '../protocol.ts'
+import { isUserOfRun } from '../run-user.ts'
 import { controllerLink, LinkRefused } from './controller-link.ts'
 import { runPhase } from './run-phase.ts'
 import { openSandbox, type Sandbox } from './sandbox.ts'
@@ -82,6 +84,7 @@ try {
     workFolder,
     tofu,
     sandbox: process.env.SKYCLUST_TOFU_SANDBOX === 'on' ? await sandboxFor(tofu, environment) : undefined,
+    processes: isUserOfRun(process.getuid?.()) ? mostProcesses : undefined,
     pluginCache: environment.TF_PLUGIN_CACHE_DIR,
     environment,
     beatEveryMs,

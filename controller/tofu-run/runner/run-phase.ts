@@ -40,6 +40,8 @@ export interface PhaseWorld {
   readonly tofu: string
   /** In which tofu runs, if the executor gives none of its own. */
   readonly sandbox: Sandbox | undefined
+  /** How many processes and threads there may be together, if the user that we are is the run's own. */
+  readonly processes: number | undefined
   /** Where `init` keeps providers for other runs; nothing else may write there. */
   readonly pluginCache: string | undefined
   /** What every program gets: PATH, the plugin cache, the CLI configuration, where the state is. */
@@ -170,6 +172,7 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, { stop, kill, look }: Ends
       firstGraceMs: bundle.firstGraceMs,
       secondGraceMs: bundle.secondGraceMs,
       sandbox: world.sandbox,
+      processes: world.processes,
       writable: args[0] === 'init' && world.pluginCache !== undefined ? [world.pluginCache] : [],
     })
     for (const stream of ['stdout', 'stderr'] as const) if (!isData(stream)) take(stream, dumps[stream].end())

@@ -17,6 +17,7 @@ import { execFile } from 'node:child_process'
 import { copyFile, mkdir, mkdtemp, readlink, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { mostProcesses } from '../protocol.ts'
 
 export interface Sandbox {
   /** The command line that runs a program inside. Its leader is outside; the program is the child of the leader's child. */
@@ -60,15 +61,13 @@ const deviceLinks = {
 
 const namespaces = '--user --map-root-user --mount --pid --ipc --uts --fork --kill-child'.split(' ')
 
-/** Processes and threads together; `pid_max` (Linux 6.14 and newer) holds for root as well, whom the other limit does not hold. */
-const mostProcesses = 1024
-
 /** Exit code of a sandbox that could not be made; tofu and the shell have none like it. */
 export const noSandbox = 125
 
 /** How the command line of the first process inside begins once the sandbox is made; its first child is the program. */
 export const readyCommand = ['/bin/sh', '-c', 'PATH=$1;']
 
+/** `pid_max` (Linux 6.14 and newer) holds for root as well, whom the other limit on processes does not hold. */
 const setUp = `
 own=$PATH; PATH=/usr/sbin:/usr/bin:/sbin:/bin
 trap 'exit ${noSandbox}' EXIT
