@@ -1,5 +1,5 @@
 /** What a person is told of a phase that did not come to its end, and what to look at then. */
-import type { Bundle, PhaseResult, StopReason } from '../protocol.ts'
+import { type Bundle, mostProcesses, type PhaseResult, type StopReason } from '../protocol.ts'
 import { LinkRefused } from './controller-link.ts'
 import { diagnosticsOf, hasDiagnostics } from './diagnostics.ts'
 import type { ChildEnd } from './guarded-child.ts'
@@ -12,6 +12,9 @@ export type StopCause = StopReason | Exceeded
 
 /** Go's last words. */
 const ranOutOfMemory = /^fatal error: .*(out of memory|cannot allocate memory)/m
+
+/** Go's as well (`newosproc` in runtime/os_linux.go). */
+const ranOutOfProcesses = /^runtime: failed to create new OS thread/m
 
 /** What a shell says of a program that is not there. */
 const notFound = 127
@@ -88,6 +91,10 @@ export function failureOf(options: {
       'MemoryLimitExceeded',
       `tofu needed more than the ${limit} of memory that it may have. ${consequence}`,
     )
+  }
+  if (ranOutOfProcesses.test(output)) {
+    const why = `there were more than the ${mostProcesses} processes and threads that a run may have`
+    return new RunFailure('ProcessLimitExceeded', `tofu could not go on: ${why}. ${consequence}`)
   }
   if (code === notFound) {
     const remedy = 'SKYCLUST_TOFU of the controller, or of the image of the runner, must name one'

@@ -17,4 +17,5 @@ export type FailureWord =
   | 'TofuFailed'
   | 'RunnerFailed'
   | 'PlanDamaged'
+  | 'ProcessLimitExceeded'
   | Exceeded['reason']
