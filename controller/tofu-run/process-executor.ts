@@ -14,12 +14,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TofuRun } from '../../crds/tofu-run.ts'
 import type { Executor, Observation, RunnerAddress } from './executor.ts'
 import { groupLives, killGroup, lives, markOf, type ProcessMark } from './process-mark.ts'
 import { phaseResult } from './protocol.ts'
+import { removeFolder } from './remove-folder.ts'
 import { erroredState } from './runner/errored-state.ts'
 import { type RunPhase, runPhases } from './state/stack-head.ts'
 
@@ -86,7 +87,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
       if (closing) throw new Error('this controller is stopping: the next one starts the runner')
       if ((await observe(run, phase)).kind !== 'absent') return
       const { url, token } = await address(run, phase)
-      await rm(workOf(run), { recursive: true, force: true })
+      await removeFolder(workOf(run))
       await mkdir(folderOf(run), { recursive: true, mode: 0o700 })
       const log = await open(join(folderOf(run), `${phase}.log`), 'w', 0o600)
       const child = spawn(process.execPath, [runnerMain], {
@@ -117,7 +118,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
 
     async clean(run) {
       for (const phase of runPhases) await kill(run, phase)
-      await rm(folderOf(run), { recursive: true, force: true })
+      await removeFolder(folderOf(run))
     },
 
     async close(graceMs) {

@@ -1,4 +1,6 @@
 /** Runs from the manifest to the state, on a real apiserver and with the real tofu, as child processes. */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { getCondition } from '../../kube/conditions.ts'
 import { oneResource, type Workbench, workbench } from './workbench.ts'
@@ -236,6 +238,18 @@ describe('a run that is over', () => {
     await annotate('-')
     await bench.until('kept', ({ status }) => !isPaused(status?.conditions))
     await expect.poll(told).toMatch(/Paused[\s\S]*Resumed|Resumed[\s\S]*Paused/)
+  })
+
+  it('leaves no file behind where its programs made a folder that is too deep to be named, or locked one', async () => {
+    const half = Array.from({ length: 15 }, () => 'x'.repeat(200)).join('/')
+    const hide = `mkdir -p upper/${half} lower/${half} locked/in && mv lower upper/${half}/ && chmod 0 locked/in locked`
+    const inline = {
+      'main.tf': `resource "terraform_data" "one" {\n  provisioner "local-exec" {\n    command = "${hide}"\n  }\n}\n`,
+    }
+    await bench.run('hidden', { command: 'apply', stack: 'hidden', source: { inline } })
+    const run = await bench.over('hidden')
+    expect(run.status?.phase).toBe('Completed')
+    expect(await readdir(join(bench.folder, 'runs'))).not.toContain(run.metadata.uid)
   })
 })
 

@@ -1,14 +1,15 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { removeFolder } from '../remove-folder.ts'
 import { erroredState } from './errored-state.ts'
 
 let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skyclust-errored-'))
 })
-afterEach(() => rm(folder, { recursive: true }))
+afterEach(() => rm(folder, { recursive: true, force: true }))
 
 const state = '{"version":4,"serial":3,"lineage":"abc","resources":[]}'
 
@@ -29,6 +30,17 @@ describe('the state that tofu left in a file', () => {
     ['it is no file', () => mkdir(join(folder, 'errored.tfstate'))],
   ])('is none when %s', async (_why, prepare) => {
     await prepare()
+    expect(await erroredState(folder)).toBeUndefined()
+  })
+
+  it('is found beside folders that are too deep to be named', async () => {
+    const half = join(...Array.from({ length: 15 }, () => 'x'.repeat(200)))
+    for (const part of ['upper', 'lower']) await mkdir(join(folder, part, half), { recursive: true })
+    await rename(join(folder, 'lower'), join(folder, 'upper', half, 'lower'))
+    await mkdir(join(folder, 'zone'))
+    await writeFile(join(folder, 'zone/errored.tfstate'), state)
+    expect(String(await erroredState(folder))).toBe(state)
+    await removeFolder(folder)
     expect(await erroredState(folder)).toBeUndefined()
   })
 
