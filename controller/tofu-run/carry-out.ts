@@ -16,7 +16,7 @@ import { patchStatus } from '../../kube/status.ts'
 import { pausedConditions, pauseNews } from '../pause.ts'
 import { type Action, outdated } from './decide.ts'
 import type { Executor } from './executor.ts'
-import type { PhaseResult } from './protocol.ts'
+import { maxErrorLength, type PhaseResult } from './protocol.ts'
 import { isFinished, phaseOf } from './run-facts.ts'
 import { InvalidInput, type RunInputs } from './run-inputs.ts'
 import { visibleOutputs } from './run-outputs.ts'
@@ -238,18 +238,20 @@ export function carryOut(options: CarryOutOptions) {
       return { requeueAfterMs: 1_000 }
     }
     const applied = worked === 'apply' && result !== undefined
+    const leftState = applied && result.outcome !== 'succeeded' && (await rescue(run, worked, await stackOf(run)))
     const outputs = applied ? visibleOutputs(await states.read(await stackOf(run), undefined, signal)) : undefined
     await letGo(run, worked, signal)
     await plans.remove(run.metadata.uid, signal)
     const by = ended?.kind === 'gone' && ended.endedBy !== undefined ? ` ${ended.endedBy}` : ''
-    const rescued = result?.rescuedState ? ' The state that tofu could not upload was saved.' : ''
-    const words = `${message}${by}${rescued}`
+    const rescued = result?.rescuedState || leftState ? ' The state that tofu could not upload was saved.' : ''
+    const notes = `${by}${rescued}`
+    const words = `${message.slice(0, maxErrorLength - notes.length)}${notes}`
     const written = await write(run, {
       phase: as,
       reason,
       message: words,
       completedAt: wholeSeconds(date()),
-      ...(as !== 'Completed' && { error: words.slice(0, 4096) }),
+      ...(as !== 'Completed' && { error: words }),
       ...(outputs && { outputs }),
       ...(result?.plan && { plan: await planOf(run, result) }),
     })

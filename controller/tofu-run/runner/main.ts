@@ -3,8 +3,8 @@
  * under `make dev`. Its exit code is 0 when its result was taken, whatever that result was.
  *
  * Environment: SKYCLUST_RUN_URL, SKYCLUST_RUN_TOKEN, SKYCLUST_WORK_DIR, SKYCLUST_TOFU, and optionally SKYCLUST_TOFU_PLUGIN_DIR,
- * SKYCLUST_TOFU_PLUGIN_CACHE, SKYCLUST_TOFU_CLI_CONFIG, SKYCLUST_TOFU_SANDBOX (`on`), SKYCLUST_TOFU_READABLE and SKYCLUST_TOFU_WRITABLE (what else a sandbox shows) and
- * SKYCLUST_RUN_MARK (a file that shall say which process this is). Nothing else of it reaches tofu, but for PATH and proxy settings.
+ * SKYCLUST_TOFU_PLUGIN_CACHE, SKYCLUST_TOFU_CLI_CONFIG, SKYCLUST_TOFU_SANDBOX (`on`), SKYCLUST_TOFU_READABLE and SKYCLUST_TOFU_WRITABLE (what else a sandbox shows),
+ * SKYCLUST_RUN_MARK (a file that shall say which process this is) and SKYCLUST_RUN_PATIENCE_MS (tests have less of it). Nothing else of it reaches tofu, but for PATH and proxy settings.
  */
 import { randomUUID } from 'node:crypto'
 import { access, constants, mkdir, realpath, writeFile } from 'node:fs/promises'
@@ -18,7 +18,7 @@ import { openSandbox, type Sandbox } from './sandbox.ts'
 import { tofuEnvironment } from './tofu-environment.ts'
 
 /** A controller may be away for so long; then the result waits in the work folder. */
-const patienceMs = 15 * 60_000
+const patienceMs = Number(process.env.SKYCLUST_RUN_PATIENCE_MS ?? 15 * 60_000)
 const beatEveryMs = 1_000
 
 function needed(name: string): string {

@@ -3,7 +3,8 @@
  * harmless; at least once a second while there is something new. Bounded: of what is too long, the first and the last pieces are
  * kept, and a reader sees by the numbers that some are missing.
  *
- * It never holds up tofu and never fails it: a piece that cannot be sent is sent with the next beat.
+ * It never holds up tofu and never fails it: a piece that cannot be sent is sent with the next beat. What has not arrived when the patience
+ * of the link is over is lost.
  */
 import { outputPieceBytes } from '../protocol.ts'
 import type { Redactor } from './redact.ts'
@@ -79,7 +80,7 @@ export function outputPump(options: {
       const rest = redactor.end()
       if (rest !== '') add(rest)
       await sending
-      await sendAll(true)
+      await sendAll(true).catch(() => undefined)
     },
   }
 }

@@ -104,13 +104,13 @@ export async function runPhase(world: PhaseWorld): Promise<PhaseResult> {
   }
   try {
     const result = await work.run().catch((error: unknown) => failed(error, stop.signal))
-    const rescuedState = await work.rescueState()
+    const { rescuedState, unsaved = '' } = await work.rescueState()
     await pump.close()
     if (refused !== undefined) throw refused
     return {
       ...result,
-      error: bounded(clean(result.error)),
-      ...(rescuedState ? { rescuedState } : {}),
+      error: bounded(clean(`${unsaved}${result.error}`)),
+      ...(rescuedState && { rescuedState }),
       finishedAt: world.now().toISOString(),
     }
   } finally {
@@ -289,12 +289,21 @@ function phaseWork(world: PhaseWorld, bundle: Bundle, { stop, kill, look }: Ends
     },
 
     /** What tofu wrote to `errored.tfstate`, or printed because not even that was possible. */
-    async rescueState(): Promise<boolean> {
-      if (bundle.phase !== 'apply') return false
+    async rescueState(): Promise<{ rescuedState: boolean; unsaved?: string }> {
+      if (bundle.phase !== 'apply') return { rescuedState: false }
       const state = (await erroredState(root)) ?? dumps.stderr.caught() ?? dumps.stdout.caught()
-      if (state === undefined) return false
-      await link.send('PUT', 'errored', state)
-      return true
+      if (state === undefined) return { rescuedState: false }
+      try {
+        await link.send('PUT', 'errored', state)
+        return { rescuedState: true }
+      } catch (error) {
+        if (error instanceof LinkRefused) throw error
+        const { message } = error as Error
+        return {
+          rescuedState: false,
+          unsaved: `The state, which tofu could not upload, could not be handed over: ${message}.\n\n`,
+        }
+      }
     },
   }
 }
