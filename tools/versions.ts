@@ -6,6 +6,9 @@
  */
 export const KUBERNETES_VERSION = '1.36.3'
 
+/** The first with constrained impersonation (KEP-5284), which the roles that `make dev` installs use; the chart has a fallback. */
+export const OLDEST_KUBERNETES_OF_DEV = '1.36'
+
 /** The etcd that this Kubernetes is built with (its own go.mod). */
 export const ETCD_VERSION = '3.6.8'
 

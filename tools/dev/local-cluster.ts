@@ -8,6 +8,7 @@ import { writeKubeconfig } from '../kubeconfig.ts'
 import { kubectlFor } from '../kubectl.ts'
 import type { Service } from '../service.ts'
 import type { Workshop } from '../workshop.ts'
+import { requireNewEnough } from './new-enough.ts'
 import { grantAccess, type ProcessAccessOptions } from './process-access.ts'
 import { type DevState, freshLog } from './state.ts'
 
@@ -36,6 +37,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     apiserver: await obtain('kube-apiserver'),
     controllerManager: await obtain('kube-controller-manager'),
   }
+  await requireNewEnough(programs.apiserver)
   const kubectlProgram = await obtain('kubectl')
   for (const name of ['etcd', 'kube-apiserver', 'kube-controller-manager']) await freshLog(state.logDirectory, name)
 
