@@ -5,6 +5,7 @@ import { Application } from '@kubernetes-models/argo-cd/argoproj.io/v1alpha1/App
 import { ExternalSecret } from '@kubernetes-models/external-secrets/external-secrets.io/v1/ExternalSecret'
 import { Kustomization } from '@kubernetes-models/flux-cd/kustomize.toolkit.fluxcd.io/v1/Kustomization'
 import { GitRepository } from '@kubernetes-models/flux-cd/source.toolkit.fluxcd.io/v1/GitRepository'
+import { SealedSecret } from '@kubernetes-models/sealed-secrets/bitnami.com/v1alpha1/SealedSecret'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { documentsOf, helmFor, type Manifest, named, render, root } from '../chart/helm.ts'
@@ -13,7 +14,7 @@ import { sharedCluster } from '../cluster/shared-cluster.ts'
 import { difference } from './argo-sync.ts'
 
 const tree = join(root, 'examples/gitops')
-const foreign = { Application, ExternalSecret, Kustomization, GitRepository } as const
+const foreign = { Application, ExternalSecret, Kustomization, GitRepository, SealedSecret } as const
 
 async function manifestsIn(folder: string): Promise<readonly Manifest[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
@@ -29,7 +30,7 @@ beforeAll(async () => {
 })
 
 describe('examples/gitops', () => {
-  it('is as Argo CD, Flux and External Secrets define their kinds', () => {
+  it('is as Argo CD, Flux, External Secrets and Sealed Secrets define their kinds', () => {
     const seen = all.filter(({ kind }) => kind in foreign)
     expect(new Set(seen.map(({ kind }) => kind))).toEqual(new Set(Object.keys(foreign)))
     for (const manifest of seen) {
