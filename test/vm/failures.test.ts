@@ -6,9 +6,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { instanceTags } from '../../crds/names.ts'
 import { vmKind } from '../../crds/vm.ts'
 import { namespaceType } from '../../kube/builtin-types.ts'
+import { type Collector, startCollector } from '../tracing/collector.ts'
 import { conditionOf, eventually, type Room } from './room.ts'
 import { openStage, type Stage } from './stage.ts'
 
+let collector: Collector
 let stage: Stage
 let room: Room
 let count = 0
@@ -17,14 +19,19 @@ let orphan = ''
 let strangers = ''
 
 beforeAll(async () => {
-  stage = await openStage({ env: { SKYCLUST_ORPHANS: 'delete', SKYCLUST_ORPHAN_GRACE: '1m' } })
+  collector = await startCollector()
+  const traces = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: '500' }
+  stage = await openStage({ env: { ...traces, SKYCLUST_ORPHANS: 'delete', SKYCLUST_ORPHAN_GRACE: '1m' } })
   room = await stage.room()
   // From the first, since the grace is a minute at least.
   const { metadata } = await stage.administrator.get(namespaceType, { name: 'kube-system' })
   orphan = launched('gone', metadata.uid)
   strangers = launched('theirs', crypto.randomUUID())
 })
-afterAll(() => stage?.[Symbol.asyncDispose]())
+afterAll(async () => {
+  await stage?.[Symbol.asyncDispose]()
+  await collector?.[Symbol.asyncDispose]()
+})
 afterEach(() => void stage.sim.configure({ faults: [], throttle: {}, noCapacity: [], maxInstances: null }))
 
 function launched(name: string, cluster: string): string {
@@ -148,6 +155,12 @@ describe('an instance that has our tags and no VM', () => {
     expect(stateOf(kept.status?.instanceID)).toBe('running')
     const { metrics } = await stage.controller.logged(({ msg }) => msg === 'listening')
     expect(await (await fetch(`${metrics}/metrics`)).text()).toContain('skyclust_orphan_instances{')
+    const attributes = { 'skyclust.action': 'terminate', 'skyclust.outcome': 'ok', 'skyclust.instances': 1 }
+    await eventually(() =>
+      expect(collector.spans).toContainEqual(
+        expect.objectContaining({ name: 'sim terminate', attributes: expect.objectContaining(attributes) }),
+      ),
+    )
   })
 })
 
