@@ -9,7 +9,7 @@ import { instanceFrom } from '../../clouds/gcp/instances.ts'
 import { labelKeysOf, labelsFrom } from '../../clouds/gcp/labels.ts'
 import type { OutsideChange } from '../../clouds/sim/settings.ts'
 import { ACCOUNT, PROJECT } from '../gce/accounts.ts'
-import { OUTSIDER, startGce } from '../gce/gce-server.ts'
+import { type Gce, OUTSIDER, startGce } from '../gce/gce-server.ts'
 import { type StoredInstance, zoneOf } from '../gce/project.ts'
 import { GceRefusal } from '../gce/refusal.ts'
 import { isMutation } from '../gce/routes.ts'
@@ -24,16 +24,36 @@ export interface GceMood {
   readonly gce: Partial<GceSettings>
   /** Which zones are full changes all the time. */
   readonly fullZones?: boolean
+  /** One call in twenty fails, is done and not answered, or is never answered. */
+  readonly failing?: boolean
 }
 
 const region = 'us-central1'
 const zones = ['us-central1-a', 'us-central1-b', 'us-central1-c'] as const
 const rearrangedMs = 30_000
 
+/** How a call fails, and how often, as in the mood of the simulated cloud that is called the same. */
+const failures = [
+  { share: 0.02, what: 'unavailable' },
+  { share: 0.01, what: 'throttled' },
+  { share: 0.01, what: 'lost' },
+  { share: 0.01, what: 'never' },
+] as const
+type Failure = (typeof failures)[number]['what']
+
+const refusals = {
+  unavailable: { status: 503, reason: 'backendError', message: 'Service unavailable. Please try again.' },
+  throttled: { status: 403, reason: 'rateLimitExceeded', message: 'Rate Limit Exceeded' },
+} as const
+
 /** About as long as Google's own take. */
 const durations = { insertMs: 6_000, startMs: 5_000, stopMs: 25_000, deleteMs: 40_000, changeMs: 2_000 }
 
-export async function gceSide(mood: GceMood, time: VirtualTime, random: Chance): Promise<CloudSide> {
+export interface GceSide extends CloudSide {
+  readonly gce: Gce
+}
+
+export async function gceSide(mood: GceMood, time: VirtualTime, random: Chance): Promise<GceSide> {
   const requests = oneByOne(time)
   const sleep: VirtualTime['sleep'] = (ms, signal) => requests.whileWaiting(() => time.sleep(ms, signal))
   const gce = await startGce({ ...durations, ...mood.gce }, { now: time.now, sleep, random: random.next })
@@ -58,9 +78,28 @@ export async function gceSide(mood: GceMood, time: VirtualTime, random: Chance):
     return { ...instanceFrom(stored), ...(isEnding && { state: 'terminating' as const }) }
   }
 
+  function failure(): Failure | undefined {
+    if (!mood.failing) return undefined
+    let drawn = random.next()
+    return failures.find(({ share }) => {
+      drawn -= share
+      return drawn < 0
+    })?.what
+  }
+
   async function answered(url: string, init: RequestInit): Promise<Response> {
     const answer = await fetch(url, { ...init, dispatcher })
     return new Response(await answer.text(), { status: answer.status, headers: answer.headers })
+  }
+
+  /** One that is never answered is not on its way any more: time goes on until whoever asked gives up. */
+  async function sent(url: string, init: RequestInit): Promise<Response> {
+    const fails = failure()
+    if (fails === 'unavailable' || fails === 'throttled') return refused(refusals[fails])
+    const answer = await requests.send(() => answered(url, init)).finally(watched.check)
+    if (fails === 'lost') throw new TypeError('fetch failed')
+    if (fails === 'never') await givenUp(init.signal)
+    return answer
   }
 
   function outsideOf(process: Process, sideEffect: SideEffect): GcpOutside {
@@ -69,7 +108,7 @@ export async function gceSide(mood: GceMood, time: VirtualTime, random: Chance):
       wallClock: time.now,
       sleep: process.sleep,
       fetch(url, init) {
-        const send = () => requests.send(() => answered(url, init)).finally(watched.check)
+        const send = () => sent(url, init)
         const what = mutationIn(url, init)
         if (what === undefined) return process.deliver(send())
         return sideEffect(process, { kind: 'cloud', what }, send, () => new TypeError('fetch failed'))
@@ -115,6 +154,7 @@ export async function gceSide(mood: GceMood, time: VirtualTime, random: Chance):
   }
 
   return {
+    gce,
     provider: 'gcp',
     region,
     account: PROJECT,
@@ -191,6 +231,14 @@ function oneByOne(time: VirtualTime) {
       }
     },
   }
+}
+
+function refused({ status, reason, message }: (typeof refusals)[keyof typeof refusals]): Response {
+  return new Response(JSON.stringify({ error: { code: status, message, errors: [{ reason, message }] } }), { status })
+}
+
+function givenUp(signal: AbortSignal | null | undefined): Promise<never> {
+  return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }))
 }
 
 const launched = {

@@ -69,6 +69,8 @@ export const gceMoods = {
     gce: { requestIdMs: 0, listLagMs: 20_000, insertMs: 40_000, startMs: 40_000 },
   },
   'Compute Engine has full zones': { gce: { listLagMs: 25_000 }, fullZones: true },
+  /** And request ids are not honoured. */
+  'Compute Engine fails calls': { gce: { requestIdMs: 0, listLagMs: 2_000 }, failing: true },
 } as const satisfies Record<string, GceMood>
 export type GceMoodName = keyof typeof gceMoods
 

@@ -17,7 +17,7 @@ import { vmKind } from '../../crds/vm.ts'
 import { type Condition, getCondition } from '../../kube/conditions.ts'
 import { doneInQuiet, type MoodName, worldWhere } from './campaign.ts'
 import { isAlive } from './liveness.ts'
-import { type GceMoodName, gceMoods, watchMoods } from './moods.ts'
+import { watchMoods } from './moods.ts'
 import { chance } from './random.ts'
 import { create, key, nothingLeft, oneLeftUntagged, remove, theVM } from './scenarios.ts'
 import { mishaps } from './side-effects.ts'
@@ -67,7 +67,11 @@ const onSim: Moods = [
   'tokens ignored and lookups lag',
   'tokens expired and lookups beyond their bound',
 ]
-const onGce = Object.keys(gceMoods) as [GceMoodName, ...GceMoodName[]]
+const onGce: Moods = [
+  'Compute Engine is as documented',
+  'Compute Engine forgets request ids, lags and is slow',
+  'Compute Engine has full zones',
+]
 
 const historyOn = (moods: Moods) =>
   fc.record({

@@ -17,6 +17,7 @@ import { runController } from '../../kube/controller.ts'
 import { eventRecorder } from '../../kube/events.ts'
 import { keyString } from '../../kube/resource.ts'
 import { workQueue } from '../../kube/work-queue.ts'
+import type { Gce } from '../gce/gce-server.ts'
 import { type CloudMood, type CloudSide, simSide } from './cloud-side.ts'
 import { type GceMood, gceSide } from './gce-side.ts'
 import { type ModelCluster, modelCluster, type WatchFaults } from './model-cluster.ts'
@@ -56,12 +57,17 @@ export function createWorld({ cloud: mood, ...options }: WorldOptions & { readon
 }
 
 /** One on the server that speaks Compute Engine. */
+export interface GceWorld extends World {
+  readonly gce: Gce
+}
+
 export async function createGceWorld({
   cloud: mood,
   ...options
-}: WorldOptions & { readonly cloud: GceMood }): Promise<World> {
+}: WorldOptions & { readonly cloud: GceMood }): Promise<GceWorld> {
   const time = virtualTime()
-  return worldOn(await gceSide(mood, time, options.random), time, options)
+  const side = await gceSide(mood, time, options.random)
+  return { ...worldOn(side, time, options), gce: side.gce }
 }
 
 function worldOn(cloud: CloudSide, time: VirtualTime, { random, watch, mishapAt }: WorldOptions): World {
