@@ -54,12 +54,7 @@ const performers: { readonly [K in Action['kind']]: Performer<K> } = {
   },
   look,
   admit: async (world, { vm, cloud }) => {
-    if (cloud)
-      world.admissions.ask(
-        vm.metadata.uid,
-        (signal) => cloud.admitCreate(signal),
-        () => world.wake(keyOf(vm)),
-      )
+    if (cloud) world.admissions.ask(vm.metadata.uid, cloud, () => world.wake(keyOf(vm)))
     return { result: undefined }
   },
   readUserData: async (world, pass) => ({
