@@ -186,6 +186,7 @@ async function wait(world: VMWorld, pass: Pass, { verdict, expecting, againAfter
   if (expecting) eyes?.expect(vm.metadata.uid)
   else eyes?.met(vm.metadata.uid)
   if (verdict.phase === 'settled') world.recollections.settle(written)
+  else world.recollections.wentThrough(written)
   return { result: resultOf(expecting, againAfterMs) }
 }
 

@@ -45,6 +45,8 @@ export interface Recollections {
   update(vm: VM, change: Recollection): void
   /** Whether the object is older than what this process wrote. */
   isBehind(vm: VM): boolean
+  /** A pass went through: the failures before it and those that may come are not in a row. */
+  wentThrough(vm: VM): void
   /** Everything went as it should: only what guards against a stale view is kept. */
   settle(vm: VM): void
   forget(uid: string): void
@@ -61,6 +63,10 @@ export function recollections(): Recollections {
     isBehind(vm) {
       const written = of(vm).writtenVersion
       return written !== undefined && compareResourceVersions(vm.metadata.resourceVersion, written) < 0
+    },
+    wentThrough(vm) {
+      const { failures, ...rest } = of(vm)
+      if (failures !== undefined) byUid.set(vm.metadata.uid, rest)
     },
     settle(vm) {
       const { failures, notBefore, ...rest } = of(vm)

@@ -12,7 +12,7 @@ import { execute } from './execute.ts'
 import { type CloudFailure, failureOf, slowRetryMs, ToldFailure, toldFromFailure } from './failure.ts'
 import { gather, type Pass, type VMWorld } from './pass.ts'
 import { sightingOf } from './sightings.ts'
-import { isLong, silenceOf } from './silence.ts'
+import { isWorthTelling, silenceOf } from './silence.ts'
 import { writeStatus } from './status-writer.ts'
 import { statusOf, verdictOn } from './verdict.ts'
 
@@ -60,7 +60,7 @@ async function failed(world: VMWorld, pass: Pass, error: unknown): Promise<Resul
     const generation = vm.metadata.generation ?? 0
     recollections.update(vm, { notBefore: { at: world.wallClock() + retryMs, generation, accessVersion } })
   }
-  const worthTelling = failure.slowly || failures >= toldFromFailure || isLong(world, pass.cloud)
+  const worthTelling = failure.slowly || failures >= toldFromFailure || isWorthTelling(world, vm, pass.cloud)
   const silence = isCloudError(error) && error.unanswered ? silenceOf(pass.cloud) : undefined
   if (worthTelling && !(error instanceof ToldFailure)) await tell(world, pass, failure, silence)
   return { requeueAfterMs: retryMs }

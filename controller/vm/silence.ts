@@ -17,10 +17,16 @@ export function silenceOf(cloud: MeteredCloud | undefined): string | undefined {
   return since === undefined ? undefined : `The cloud has not answered since ${wholeSeconds(new Date(since))}.`
 }
 
-/** Whether it is worth telling at once, however few calls have failed. */
-export function isLong({ wallClock }: VMWorld, cloud: MeteredCloud | undefined): boolean {
+/** Whether it is worth telling of a VM at once, however few of its calls have failed: somebody waits for it, and it has been long. */
+export function isWorthTelling({ wallClock }: VMWorld, vm: VM, cloud: MeteredCloud | undefined): boolean {
   const since = cloud?.silentSince
-  return since !== undefined && wallClock() - since >= toldAfterMs
+  return since !== undefined && wallClock() - since >= toldAfterMs && isAwaited(vm)
+}
+
+/** Not of one at rest: a single call that is lost is not worth that it says something else for a moment. */
+function isAwaited({ metadata, status }: VM): boolean {
+  const isSaid = (type: string) => getCondition(status?.conditions, type) !== undefined
+  return status?.observedGeneration !== metadata.generation || !isSaid('Ready') || isSaid('Reconciling')
 }
 
 /** Says so of a VM that has no instance yet, if the answer is not there in time. Resolves, once it is there or that is said, with the VM as it is then. */
@@ -32,7 +38,7 @@ export async function tellSilence(world: VMWorld, pass: Pass, answer: Promise<un
   for (;;) {
     await sleep(world.clock, toldAfterMs, answered.signal).catch(() => undefined)
     if (answered.signal.aborted || vm.status?.instanceID !== undefined || isTold(vm)) return vm
-    if (!isLong(world, cloud)) continue
+    if (!isWorthTelling(world, vm, cloud)) continue
     const verdict = unanswered(silenceOf(cloud) ?? '')
     return writeStatus(world, vm, statusOf(vm, verdict, undefined, world.wallClock()), verdict)
   }
