@@ -23,6 +23,32 @@ describe('declaredElsewhere', () => {
     expect(declaredElsewhere(writtenBy(entry('argocd-controller', 'Update')), powerState)).toBe('argocd-controller')
   })
 
+  it('counts of a client-side apply what it named, and not what the schema filled in', () => {
+    const applied = (spec: object) => {
+      const object = writtenBy(entry('argocd-controller', 'Update'), {
+        manager: 'argocd-controller',
+        operation: 'Update',
+        fieldsV1: { 'f:spec': { 'f:members': { 'k:{"user":"bob"}': {}, 'k:{"user":"carol"}': {} } } },
+      })
+      const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify({ spec }) }
+      return { ...object, metadata: { ...object.metadata, annotations } }
+    }
+    expect(declaredElsewhere(applied({ powerState: 'Running' }), powerState)).toBe('argocd-controller')
+    expect(declaredElsewhere(applied({ image: 'ami-1' }), powerState)).toBeUndefined()
+
+    const members = applied({ members: [{ user: 'bob', role: 'admin' }] })
+    expect(declaredElsewhere(members, ['spec', 'members', 'k:{"user":"bob"}'])).toBe('argocd-controller')
+    expect(declaredElsewhere(members, ['spec', 'members', 'k:{"user":"carol"}'])).toBeUndefined()
+  })
+
+  it('believes managedFields where the annotation of the last apply says nothing that can be read', () => {
+    const object = writtenBy(entry('argocd-controller', 'Update'))
+    const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': 'none' }
+    expect(declaredElsewhere({ ...object, metadata: { ...object.metadata, annotations } }, powerState)).toBe(
+      'argocd-controller',
+    )
+  })
+
   it('takes no offence at the facade itself, a person with kubectl, or a status', () => {
     const object = writtenBy(
       entry('skyclust-api', 'Update'),
