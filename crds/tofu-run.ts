@@ -243,7 +243,9 @@ const spec = z
       .min(0)
       .max(31_536_000)
       .default(604_800)
-      .describe('For how many seconds the finished run is kept, with its output. May be changed.'),
+      .describe(
+        'For how many seconds the finished run is kept, with its output. May be changed. What Argo CD, Flux or Helm keep stays for as long as they do: deleted, it would be made and run again.',
+      ),
   })
   .meta(
     rules(

@@ -10,12 +10,29 @@ import type { QueuedRun } from './run-queue.ts'
 /** Condition that says since when a run has been told to stop. */
 export const stopping = 'Stopping'
 
+/**
+ * What the tools that apply objects from elsewhere put on them: Argo CD (by annotation, as it does since 3.0, and by label), Flux and Helm. They make again
+ * what is gone, and a run that is made again runs again.
+ *
+ * @see https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/
+ */
+const keepersAnnotations = ['argocd.argoproj.io/tracking-id', 'meta.helm.sh/release-name']
+const keepersLabels = ['app.kubernetes.io/instance', 'argocd.argoproj.io/instance', 'kustomize.toolkit.fluxcd.io/name']
+
 export function phaseOf(run: TofuRun): Phase {
   return run.status?.phase ?? 'Pending'
 }
 
 export function isFinished(run: TofuRun): boolean {
   return ['Completed', 'Failed', 'Cancelled'].includes(phaseOf(run))
+}
+
+/** Whether a repository says that this run is there: then it is deleted once the repository no longer does, and not before. */
+function isKept({ metadata }: TofuRun): boolean {
+  return (
+    keepersAnnotations.some((key) => metadata.annotations?.[key] !== undefined) ||
+    keepersLabels.some((key) => metadata.labels?.[key] !== undefined)
+  )
 }
 
 export function factsOf(run: TofuRun): RunFacts {
@@ -35,7 +52,7 @@ export function factsOf(run: TofuRun): RunFacts {
     phaseSinceMs: Date.parse(status?.phaseStartedAt ?? metadata.creationTimestamp),
     stoppingSinceMs: timeOf(getCondition(status?.conditions, stopping)?.lastTransitionTime),
     completedAtMs: timeOf(status?.completedAt),
-    ttlMs: spec.ttlSecondsAfterFinished * 1000,
+    ttlMs: isKept(run) ? undefined : spec.ttlSecondsAfterFinished * 1000,
   }
 }
 
