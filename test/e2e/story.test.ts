@@ -66,7 +66,7 @@ beforeAll(async () => {
       settings: { SKYCLUST_LOCALE: 'en', SKYCLUST_USER_RATE: 1000, SKYCLUST_USER_BURST: 1000 },
     },
   }
-  const files = ['1-workspace.yaml', '2-credential.yaml', '3-vm.yaml']
+  const files = ['workspace/1-workspace.yaml', 'machines/2-credential.yaml', 'machines/3-vm.yaml']
   const texts = await Promise.all(files.map((file) => readFile(join(root, 'examples/gitops/team-a', file), 'utf8')))
   const inSim = (text: string) => text.replaceAll('provider: aws', 'provider: sim').replaceAll('us-east-1', 'sim-1')
   tree = texts.flatMap((text) => documentsOf(inSim(text)))

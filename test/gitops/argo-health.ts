@@ -1,4 +1,4 @@
-/** The health check that the chart ships for Argo CD, run by a real Lua (5.4, as WebAssembly) on an object as Argo CD hands it over. */
+/** The health checks that the chart ships for Argo CD, run by a real Lua (5.4, as WebAssembly) on an object as Argo CD hands it over. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LuaFactory } from 'wasmoon'
@@ -9,17 +9,19 @@ export interface ArgoHealth {
   readonly message?: string
 }
 
-export async function healthScript(): Promise<string> {
-  return readFile(join(chart, 'files/argocd/health.lua'), 'utf8')
+type Script = 'health.lua' | 'application.lua'
+
+export async function healthScript(script: Script = 'health.lua'): Promise<string> {
+  return readFile(join(chart, 'files/argocd', script), 'utf8')
 }
 
 const factory = new LuaFactory()
 
 /** A state of its own for each object, as Argo CD does it too. */
-export async function argoHealth(object: object): Promise<ArgoHealth> {
+export async function argoHealth(object: object, script?: Script): Promise<ArgoHealth> {
   const lua = await factory.createEngine()
   try {
-    return await lua.doString(`obj = ${luaLiteral(JSON.parse(JSON.stringify(object)))}\n${await healthScript()}`)
+    return await lua.doString(`obj = ${luaLiteral(JSON.parse(JSON.stringify(object)))}\n${await healthScript(script)}`)
   } finally {
     lua.global.close()
   }

@@ -47,6 +47,37 @@ describe('examples/gitops', () => {
     for (const path of paths) expect((await readdir(join(root, path))).length).toBeGreaterThan(0)
   })
 
+  it('has Argo CD look into the folders of a folder where there are any', async () => {
+    const sources = all
+      .filter(({ kind, spec }) => kind === 'Application' && !spec.source.helm)
+      .map((one) => one.spec.source)
+    expect(sources.length).toBeGreaterThan(1)
+    for (const { path, directory } of sources) {
+      const entries = await readdir(join(root, path), { withFileTypes: true })
+      expect(directory?.recurse ?? false, path).toBe(entries.some((entry) => entry.isDirectory()))
+    }
+  })
+
+  it('gives Flux no folder with both a Workspace and what lives in its namespace: it tries all of a folder before it applies any of it', async () => {
+    const kustomizations = all.filter(({ kind }) => kind === 'Kustomization')
+    expect(kustomizations.length).toBeGreaterThan(1)
+    for (const { spec } of kustomizations) {
+      const members = await manifestsIn(join(root, spec.path))
+      const workspaces = members.filter(({ kind }) => kind === 'Workspace').map(({ metadata }) => metadata.name)
+      expect(members.filter(({ metadata }) => workspaces.includes(metadata.namespace ?? ''))).toEqual([])
+      if (workspaces.length === 0) expect(spec.dependsOn, spec.path).toEqual([{ name: 'team-a-workspace' }])
+    }
+  })
+
+  it('takes along what an Application brought when it is deleted, but asks first where there are machines', () => {
+    for (const { metadata } of all.filter(({ kind }) => kind === 'Application')) {
+      expect(metadata, metadata.name).toMatchObject({ finalizers: ['resources-finalizer.argocd.argoproj.io'] })
+    }
+    for (const { metadata } of all.filter(({ kind }) => kind === 'Workspace')) {
+      expect(metadata.annotations?.['argocd.argoproj.io/sync-options']).toBe('Prune=confirm,Delete=confirm')
+    }
+  })
+
   it('installs the chart with values that it takes', async () => {
     const { spec } = named(all, 'Application', 'skyclust')
     expect((await render(await helmFor(root), spec.source.helm.valuesObject)).length).toBeGreaterThan(20)

@@ -49,7 +49,6 @@ describe('a VM', () => {
       expect(kstatus(changed)).toBe('InProgress')
 
       const deleted = { ...vm, metadata: { ...vm.metadata, deletionTimestamp: '2026-01-02T03:04:05Z' } }
-      expect((await argoHealth(deleted)).status).toBe('Progressing')
       expect(kstatus(deleted)).toBe('Terminating')
     }
   })
@@ -102,13 +101,6 @@ describe('a Workspace, a Credential and a User', () => {
       expect((await argoHealth(paused)).status).toBe('Suspended')
     }
   })
-
-  it('that is being deleted says who still needs it', async () => {
-    const metadata = { name: 'x', generation: 1, deletionTimestamp: now.toISOString() }
-    const inUse = { type: 'InUse', status: 'True', reason: 'InUse', message: 'VM web-1 needs it.' }
-    const object = { metadata, status: { observedGeneration: 1, conditions: [inUse] } }
-    expect(await argoHealth(object)).toEqual({ status: 'Progressing', message: 'InUse: VM web-1 needs it.' })
-  })
 })
 
 describe('a TofuRun', () => {
@@ -143,14 +135,39 @@ describe('a TofuRun', () => {
 })
 
 describe('the snippet for argocd-cm', () => {
-  it('has the check for every kind that people apply', async () => {
+  it('has the check for every kind that people apply, and one for Applications, without which no wave waits for them', async () => {
     const helm = await helmFor(root)
     const rendered = documentsOf(await helm(['template', 'skyclust', chart], matrix.everything))
     const { data } = named(rendered, 'ConfigMap', 'skyclust-argocd-health')
     const applied = kinds.map(({ kind }) => kind).filter((kind) => !['Session', 'CostEstimate'].includes(kind))
-    expect(Object.keys(data).sort()).toEqual(
-      applied.map((kind) => `resource.customizations.health.skyclust.io_${kind}`).sort(),
+    const checks = new Map(Object.entries<string>(data))
+    const ofKind = (kind: string) => `resource.customizations.health.${kind}`
+    const application = ofKind('argoproj.io_Application')
+    expect([...checks.keys()].sort()).toEqual(
+      [application, ...applied.map((kind) => ofKind(`skyclust.io_${kind}`))].sort(),
     )
-    for (const text of Object.values(data)) expect(String(text).trim()).toBe((await healthScript()).trim())
+    const scripts = { ours: await healthScript(), application: await healthScript('application.lua') }
+    for (const [name, text] of checks) {
+      expect(text.trim()).toBe((name === application ? scripts.application : scripts.ours).trim())
+    }
+  })
+
+  it('takes an Application for as well as it says itself, and for on its way until all that it brings is there', async () => {
+    const judged = async (status?: object) =>
+      (await argoHealth({ ...(status && { status }) }, 'application.lua')).status
+    const health = { status: 'Healthy' }
+    const synced = { kind: 'ConfigMap', name: 'there', status: 'Synced' }
+    const missing = { kind: 'Deployment', name: 'not-yet-there', status: 'OutOfSync' }
+    const unwanted = { kind: 'VM', name: 'no-longer-wanted', status: 'OutOfSync', requiresPruning: true }
+
+    expect(await judged()).toBe('Progressing')
+    expect(await judged({ health })).toBe('Progressing')
+    expect(await judged({ health, sync: { status: 'Unknown' } })).toBe('Progressing')
+    expect(await judged({ health, sync: { status: 'OutOfSync' }, resources: [synced, missing] })).toBe('Progressing')
+    expect(await judged({ health, sync: { status: 'OutOfSync' }, resources: [synced, unwanted] })).toBe('Healthy')
+    expect(await judged({ health, sync: { status: 'Synced' }, resources: [synced] })).toBe('Healthy')
+
+    const degraded = { status: 'Degraded', message: 'VM web-1' }
+    expect(await argoHealth({ status: { health: degraded } }, 'application.lua')).toEqual(degraded)
   })
 })

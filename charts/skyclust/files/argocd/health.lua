@@ -1,5 +1,5 @@
 -- How well an object of SkyClust is, for Argo CD: the same for every kind, since all write the same conditions. It tells in the order in
--- which things matter: stopped on purpose, on its way out, waiting for a person, failed, under way, well.
+-- which things matter: stopped on purpose, waiting for a person, failed, under way, well. Of what is being deleted Argo CD asks nobody.
 local metadata = obj.metadata or {}
 local status = obj.status or {}
 local found = {}
@@ -22,9 +22,6 @@ local hs = {}
 if holds("Paused") or (metadata.annotations or {})["skyclust.io/paused"] == "true" then
   hs.status = "Suspended"
   hs.message = told("Paused") or "The annotation skyclust.io/paused stops all action; remove it to go on."
-elseif metadata.deletionTimestamp ~= nil then
-  hs.status = "Progressing"
-  hs.message = told("InUse") or told("Ready") or "It is being deleted."
 elseif status.observedGeneration == nil or status.observedGeneration ~= metadata.generation then
   hs.status = "Progressing"
   hs.message = "The controller has not acted on it yet."
