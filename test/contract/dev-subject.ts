@@ -7,8 +7,6 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadCluster } from '../../kube/cluster.ts'
-import { devState } from '../../tools/dev/state.ts'
-import { freePort } from '../../tools/free-port.ts'
 import { kubectlFor } from '../../tools/kubectl.ts'
 import { workshop } from '../../tools/workshop.ts'
 import { makeDevHere } from '../dev/make-dev.ts'
@@ -21,7 +19,6 @@ export async function startDevSubject(env: Readonly<Record<string, string>>): Pr
     const folder = await mkdtemp(join(tmpdir(), 'skyclust-dev-'))
     stack.defer(() => rm(folder, { recursive: true, force: true }))
     const directory = join(folder, '.dev') // its lock stands beside it
-    await claimPorts(directory)
     const dev = stack.use(
       makeDevHere(directory, {
         ...noOutside,
@@ -52,13 +49,5 @@ export async function startDevSubject(env: Readonly<Record<string, string>>): Pr
   } catch (error) {
     await stack.disposeAsync()
     throw error
-  }
-}
-
-/** As though it had run here before: two that start at once would both choose the documented ports. */
-async function claimPorts(directory: string): Promise<void> {
-  const state = await devState(directory)
-  for (const server of ['kube-apiserver', 'api', 'sim', 'controller-metrics', 'api-metrics']) {
-    await state.claim(server, await freePort())
   }
 }

@@ -20,11 +20,10 @@ async function wishedPort(wish: string, state: DevState): Promise<number> {
   const port = /^\d+$/.test(wish) ? Number(wish) : Number.NaN
   if (!(port <= 65_535)) throw new Error(`SKYCLUST_API_PORT is "${wish}"; it is a port from 0 to 65535`)
   if (port === 0) return state.port('api', 8080)
-  if (!(await isFree(port))) {
+  if (!(await isFree(port)) || !(await state.claim('api', port))) {
     throw new Error(
       `port ${port} is in use: stop what listens there, or set SKYCLUST_API_PORT to another (0: any that is free)`,
     )
   }
-  await state.claim('api', port)
   return port
 }

@@ -117,5 +117,6 @@ export async function run({ root, directory, environment, signal: asked, say }: 
     over.abort()
     await state.withdraw()
     for (const stage of stages.toReversed()) await Promise.all(stage.map((service) => service.stop(DRAIN_MS)))
+    await state.releasePorts()
   }
 }

@@ -8,6 +8,7 @@ import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort, isFree } from '../free-port.ts'
 import { writePrivateFile } from '../kubeconfig.ts'
+import { type PortClaims, portClaims } from './port-claims.ts'
 
 /** The `KEY=value` lines of `.dev/env`: a promise to scripts. */
 export interface PublishedEnvironment {
@@ -30,15 +31,17 @@ export interface DevState {
   readonly logDirectory: string
   /** The port this server had last time if it is free, else `preferred` if that is free, else any; remembered. */
   port(server: string, preferred?: number): Promise<number>
-  /** No other server gets this port. */
-  claim(server: string, port: number): Promise<void>
+  /** No other server gets this port, nor another `make dev`. False when it is another's already. */
+  claim(server: string, port: number): Promise<boolean>
   /** Whom `SKYCLUST_ADMIN_EMAIL` and `SKYCLUST_ADMIN_PASSWORD` name; otherwise made up. Kept from the first time. */
   administrator(environment: NodeJS.ProcessEnv): Promise<Administrator>
   publish(environment: PublishedEnvironment): Promise<void>
   withdraw(): Promise<void>
+  /** Lets others have the ports. */
+  releasePorts(): Promise<void>
 }
 
-export async function devState(directory: string): Promise<DevState> {
+export async function devState(directory: string, claims: PortClaims = portClaims()): Promise<DevState> {
   const logDirectory = join(directory, 'logs')
   await mkdir(logDirectory, { recursive: true, mode: 0o700 })
   const portsFile = join(directory, 'ports.json')
@@ -46,18 +49,30 @@ export async function devState(directory: string): Promise<DevState> {
   const environmentFile = join(directory, 'env')
   const ports = await readJson<Record<string, number>>(portsFile, {})
 
-  async function claim(server: string, port: number): Promise<void> {
+  async function claim(server: string, port: number): Promise<boolean> {
+    if (!(await claims.claim(port))) return false
     ports[server] = port
     await writePrivateFile(portsFile, JSON.stringify(ports))
+    return true
+  }
+
+  /** Two servers never share a number, not even while neither has started yet. */
+  async function claimIfFree(server: string, port: number): Promise<boolean> {
+    const isOthers = Object.entries(ports).some(([other, number]) => other !== server && number === port)
+    return !isOthers && (await isFree(port)) && (await claim(server, port))
   }
 
   return {
     directory,
     logDirectory,
     async port(server, preferred) {
-      const chosen = (await firstFree([ports[server], preferred], Object.entries(ports), server)) ?? (await freePort())
-      await claim(server, chosen)
-      return chosen
+      for (const port of [ports[server], preferred]) {
+        if (port !== undefined && (await claimIfFree(server, port))) return port
+      }
+      for (;;) {
+        const port = await freePort()
+        if (await claim(server, port)) return port
+      }
     },
     claim,
     async administrator({ SKYCLUST_ADMIN_EMAIL, SKYCLUST_ADMIN_PASSWORD }) {
@@ -75,20 +90,8 @@ export async function devState(directory: string): Promise<DevState> {
       await writePrivateFile(environmentFile, lines.join(''))
     },
     withdraw: () => rm(environmentFile, { force: true }),
+    releasePorts: () => claims.release(),
   }
-}
-
-/** Two servers never share a number, not even while neither has started yet. */
-async function firstFree(
-  candidates: readonly (number | undefined)[],
-  taken: readonly (readonly [string, number])[],
-  server: string,
-): Promise<number | undefined> {
-  for (const port of candidates) {
-    if (port === undefined || taken.some(([other, number]) => other !== server && number === port)) continue
-    if (await isFree(port)) return port
-  }
-  return undefined
 }
 
 /** One log a process and a run; the run before is kept beside it. */
