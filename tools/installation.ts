@@ -9,6 +9,7 @@ import { access, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
 import type { Kubectl } from './kubectl.ts'
+import { hasConstrainedImpersonation, legacyImpersonation } from './legacy-impersonation.ts'
 
 export interface InstallationOptions {
   readonly kubectl: Kubectl
@@ -37,18 +38,28 @@ export async function applyDefinitions({ kubectl, root }: InstallationOptions): 
 /** The namespace, the roles and policies, the ServiceAccounts and what binds them. */
 export async function applyRoles({ kubectl, root, namespace }: InstallationOptions): Promise<void> {
   await kubectl(yamlOf([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }]), ...serverSideApply)
-  await kubectl(yamlOf(await rolesAndAccounts({ root, namespace })), ...serverSideApply)
+  const kubernetes = await versionOf(kubectl)
+  await kubectl(yamlOf(await rolesAndAccounts({ root, namespace, kubernetes })), ...serverSideApply)
+}
+
+/** Of the API server: `1.36.3`. */
+async function versionOf(kubectl: Kubectl): Promise<string> {
+  const { serverVersion } = JSON.parse(await kubectl('', 'version', '--output=json'))
+  return serverVersion.gitVersion.slice(1)
 }
 
 /** What `applyRoles` applies beside the namespace; the chart renders the same. */
 export async function rolesAndAccounts(
-  where: Pick<InstallationOptions, 'root' | 'namespace'>,
+  where: Pick<InstallationOptions, 'root' | 'namespace'> & { readonly kubernetes: string },
 ): Promise<readonly Manifest[]> {
-  const { root, namespace } = where
+  const { root, namespace, kubernetes } = where
   const roles = await documentsIn(join(root, 'charts/skyclust/files'))
-  const own = roles.map((role) =>
-    role.kind === 'Role' ? { ...role, metadata: { ...role.metadata, namespace } } : role,
-  )
+  const own = roles.map((role) => {
+    if (role.kind === 'Role') return { ...role, metadata: { ...role.metadata, namespace } }
+    const isFacade = role.kind === 'ClusterRole' && role.metadata.name === 'skyclust-api'
+    if (!isFacade || role.rules === undefined || hasConstrainedImpersonation(kubernetes)) return role
+    return { ...role, rules: legacyImpersonation(role.rules) }
+  })
   return [...own, ...processAccounts.flatMap((name) => accountWithBindings(name, namespace, own))]
 }
 
@@ -67,6 +78,7 @@ export interface Manifest {
   readonly apiVersion: string
   readonly kind: string
   readonly metadata: { readonly name: string; readonly namespace?: string }
+  readonly rules?: Parameters<typeof legacyImpersonation>[0]
 }
 
 function accountWithBindings(name: ProcessAccount, namespace: string, roles: readonly Manifest[]): Manifest[] {

@@ -8,6 +8,7 @@ import {
   HELM_VERSION,
   KUBERNETES_VERSION,
   NODE_VERSION,
+  OLDEST_KUBERNETES,
   OPENTOFU_VERSION,
   PROMETHEUS_VERSION,
   TIME_PROVIDER_VERSION,
@@ -31,6 +32,11 @@ describe('the pinned versions', () => {
     expect(pinned('prometheus', 'github.com/prometheus/prometheus')?.replace(/^0\.3(\d\d)/, '3.$1')).toBe(
       PROMETHEUS_VERSION,
     )
+  })
+
+  it('have one oldest Kubernetes, for make dev and for the chart', () => {
+    const chart = readFileSync(join(import.meta.dirname, '../charts/skyclust/Chart.yaml'), 'utf8')
+    expect(chart).toContain(`kubeVersion: ">=${OLDEST_KUBERNETES}.0-0"`)
   })
 
   it('have one Node for the images and for what npm brings', () => {

@@ -6,8 +6,8 @@
  */
 export const KUBERNETES_VERSION = '1.36.3'
 
-/** The first with constrained impersonation (KEP-5284), which the roles that `make dev` installs use; the chart has a fallback. */
-export const OLDEST_KUBERNETES_OF_DEV = '1.36'
+/** As in the chart's `kubeVersion`. */
+export const OLDEST_KUBERNETES = '1.34'
 
 /** The etcd that this Kubernetes is built with (its own go.mod). */
 export const ETCD_VERSION = '3.6.8'

@@ -40,16 +40,20 @@ describe('the chart', () => {
     expect(new Set(listing(manifests)).size).toBe(manifests.length)
   })
 
-  it('installs the very roles and policies that make dev installs, bound to the same accounts', async () => {
-    const rendered = await render(helm)
-    for (const wanted of await rolesAndAccounts({ root, namespace: 'skyclust-system' })) {
-      const { metadata, ...rest } = named(rendered, wanted.kind, wanted.metadata.name)
-      const { labels: _, ...identity } = metadata
-      expect({ metadata: identity, ...rest }).toEqual(wanted)
-    }
-    const roles = rendered.filter(({ kind }) => /Role|ServiceAccount|AdmissionPolicy/.test(kind))
-    expect(roles).toHaveLength((await rolesAndAccounts({ root, namespace: 'skyclust-system' })).length)
-  })
+  it.each(['1.36.0', '1.35.2'])(
+    'installs the very roles and policies that make dev installs, on %s',
+    async (kubernetes) => {
+      const rendered = await render(helm, {}, kubernetes)
+      const installed = await rolesAndAccounts({ root, namespace: 'skyclust-system', kubernetes })
+      for (const wanted of installed) {
+        const { metadata, ...rest } = named(rendered, wanted.kind, wanted.metadata.name)
+        const { labels: _, ...identity } = metadata
+        expect({ metadata: identity, ...rest }).toEqual(wanted)
+      }
+      const roles = rendered.filter(({ kind }) => /Role|ServiceAccount|AdmissionPolicy/.test(kind))
+      expect(roles).toHaveLength(installed.length)
+    },
+  )
 
   it.each(Object.entries(matrix))('grants no wildcard with values for %s', async (_, values) => {
     for (const { kind, metadata, rules } of await render(helm, values)) {

@@ -18,15 +18,15 @@ async function program(answer: string): Promise<string> {
   return path
 }
 
-it('takes a kube-apiserver that has constrained impersonation', async () => {
-  for (const version of ['v1.36.0', 'v1.36.3', 'v1.37.0-alpha.1'])
+it('takes a kube-apiserver of a version that the chart takes as well', async () => {
+  for (const version of ['v1.34.0', 'v1.36.3', 'v1.37.0-alpha.1'])
     await expect(requireNewEnough(await program(`Kubernetes ${version}`))).resolves.toBeUndefined()
 })
 
 it('refuses an older one by one line that names its version and the remedy', async () => {
-  const old = await program('Kubernetes v1.35.4')
+  const old = await program('Kubernetes v1.33.4')
   await expect(requireNewEnough(old)).rejects.toThrow(
-    /^\S+ is Kubernetes 1\.35\.4, and make dev needs 1\.36 or newer, .*: unset KUBEBUILDER_ASSETS .*$/,
+    /^\S+ is Kubernetes 1\.33\.4, and SkyClust needs 1\.34 or newer: unset KUBEBUILDER_ASSETS .*$/,
   )
   await expect(requireNewEnough(await program('something else'))).rejects.toThrow(
     /no kube-apiserver \(something else\)/,

@@ -2,15 +2,15 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { isAtLeast } from '../go-build.ts'
-import { KUBERNETES_VERSION, OLDEST_KUBERNETES_OF_DEV } from '../versions.ts'
+import { KUBERNETES_VERSION, OLDEST_KUBERNETES } from '../versions.ts'
 
 /** Throws one line that names its version and what to do. `program` is its path. */
 export async function requireNewEnough(program: string): Promise<void> {
   const { stdout } = await promisify(execFile)(program, ['--version'])
   const version = /v(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? ''
-  if (isAtLeast(version, OLDEST_KUBERNETES_OF_DEV)) return
+  if (isAtLeast(version, OLDEST_KUBERNETES)) return
   throw new Error(
-    `${program} is ${version ? `Kubernetes ${version}` : `no kube-apiserver (${stdout.trim()})`}, and make dev needs ${OLDEST_KUBERNETES_OF_DEV} or newer, ` +
-      `whose constrained impersonation its roles use: unset KUBEBUILDER_ASSETS to get ${KUBERNETES_VERSION}, or name a folder with a newer one`,
+    `${program} is ${version ? `Kubernetes ${version}` : `no kube-apiserver (${stdout.trim()})`}, and SkyClust needs ${OLDEST_KUBERNETES} or newer: ` +
+      `unset KUBEBUILDER_ASSETS to get ${KUBERNETES_VERSION}, or name a folder with a newer one`,
   )
 }
