@@ -48,7 +48,7 @@ export interface Known {
 }
 
 export interface CloudRegistryOptions {
-  readonly credentials: Cache<Credential>
+  readonly credentials: Pick<Cache<Credential>, 'get' | 'onChange' | 'isSynced'>
   readonly providers: Providers
   readonly meters: Meters
   /** Asked right before each mutation for that namespace; throws when this process may no longer act there. */
