@@ -50,6 +50,14 @@ export function data<S extends z.ZodType>(description: string, schema: S) {
   return { description, content: { 'application/json': { schema: envelope } } } as const
 }
 
+/** What was made, and where it can be read from then on. */
+export function created<S extends z.ZodType>(description: string, schema: S) {
+  const headers = {
+    Location: { description: 'Where it can be read.', schema: { type: 'string' as const, format: 'uri-reference' } },
+  }
+  return { ...data(description, schema), headers } as const
+}
+
 /** One page of a list. */
 export function list<S extends z.ZodType>(description: string, item: S) {
   const headers = {

@@ -31,7 +31,13 @@ export function dataAnswer<T>(context: ApiContext, data: T): TypedResponse<JSONP
   return answer(context, 200, `{"success":true,"data":${JSON.stringify(data)}}`)
 }
 
-export function createdAnswer<T>(context: ApiContext, data: T): TypedResponse<JSONParsed<DataAnswer<T>>, 201, 'json'> {
+/** @param at where what was made can be read, if it can (RFC 9110 §15.3.2) */
+export function createdAnswer<T>(
+  context: ApiContext,
+  data: T,
+  at?: `/api/v1/${string}`,
+): TypedResponse<JSONParsed<DataAnswer<T>>, 201, 'json'> {
+  if (at !== undefined) context.env.call.headers.location = at
   return answer(context, 201, `{"success":true,"data":${JSON.stringify(data)}}`)
 }
 

@@ -72,7 +72,7 @@ export const reference = z.string().max(256).openapi({ format: 'uuid' })
 /** An id in a path. The pattern is for the reader of `/openapi.json`: whatever does not fit it does not exist. */
 export const pathId = z.string().openapi({
   format: 'uuid',
-  pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$',
+  pattern: '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$',
   example: '5b0f3c5e-3d0e-4a53-9f5c-3d7c7d1f9f10',
 })
 

@@ -30,6 +30,17 @@ describe('details.fields', () => {
     expect(wrongWith(schema, { key: 5 }).key?.ko).toBe('문자열 또는 JSON 객체이어야 합니다.')
   })
 
+  it('says of a query parameter that it is given twice, and of a body that a list is not what is wanted', () => {
+    const schema = z.strictObject({ limit: z.string() })
+    const said = (whole: string) => {
+      const input = { limit: ['1', '2'] }
+      const { error } = schema.safeParse(input)
+      return error && validationError(error, input, whole).fields?.limit?.en
+    }
+    expect(said('query')).toBe('is given more than once: give it once')
+    expect(said('body')).toBe('must be text')
+  })
+
   it('says what a name has to look like', () => {
     expect(wrongWith(z.strictObject({ name: dnsLabel }), { name: 'Web 1' }).name?.en).toMatch(
       /lower-case.*such as web-1/,

@@ -29,7 +29,7 @@ export function validationError(
 ): ApiError {
   const fields: Record<string, Message> = {}
   for (const issue of error.issues) {
-    for (const [path, said] of problems(issue, input)) {
+    for (const [path, said] of problems(issue, input, whole)) {
       const name = path.length === 0 ? whole : [...at, ...path].map(String).join('.')
       if (Object.keys(fields).length < MAX_FIELDS) fields[shorten(name)] ??= said
     }
@@ -40,15 +40,18 @@ export function validationError(
 type Issue = z.core.$ZodIssue
 type Problem = readonly [path: readonly PropertyKey[], said: Message]
 
-function problems(issue: Issue, input: unknown): Problem[] {
-  if (issue.code !== 'unrecognized_keys') return [[issue.path, sentence(issue, input)]]
+function problems(issue: Issue, input: unknown, whole: string): Problem[] {
+  if (issue.code !== 'unrecognized_keys') return [[issue.path, sentence(issue, input, whole)]]
   const said = { ko: '알 수 없는 필드입니다. 제거하십시오.', en: 'is not a known field: remove it' }
   return issue.keys.map((key): Problem => [[...issue.path, key], said])
 }
 
-function sentence(issue: Issue, input: unknown): Message {
+const repeated = { ko: '여러 번 지정되었습니다. 한 번만 지정하십시오.', en: 'is given more than once: give it once' }
+
+function sentence(issue: Issue, input: unknown, whole: string): Message {
   switch (issue.code) {
     case 'invalid_type':
+      if (whole === 'query' && Array.isArray(valueAt(input, issue.path))) return repeated
       return wrongType([issue.expected], valueAt(input, issue.path))
     case 'too_small':
       return tooSmall(issue)
@@ -65,7 +68,7 @@ function sentence(issue: Issue, input: unknown): Message {
     case 'invalid_union':
       return noneFits(issue, valueAt(input, issue.path))
     case 'invalid_key':
-      return issue.issues[0] ? sentence(issue.issues[0], input) : refused.validation
+      return issue.issues[0] ? sentence(issue.issues[0], input, whole) : refused.validation
     default:
       return { ko: '올바르지 않은 값입니다.', en: 'has a value that is not valid here' }
   }

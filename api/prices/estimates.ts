@@ -17,6 +17,7 @@ import { oldestFirst } from '../http/pagination.ts'
 import { type CreatedOnce, createOnce, type IdempotencyMark, markedMetadata, markedName } from '../idempotency.ts'
 import { refused } from '../language/messages.ts'
 import { randomSuffix } from '../names.ts'
+import { canonicalId } from '../store/exact-lookup.ts'
 import type { Store } from '../store/store.ts'
 import { ignoringNotFound } from '../writes/as-caller.ts'
 
@@ -67,7 +68,8 @@ export function estimates({ client, namespace, store, perUser }: EstimatesOption
   }
 
   /** One that another replica made a moment ago may not have arrived here: before saying no, the cluster is asked. */
-  async function own(caller: Caller, provider: string, id: string): Promise<CostEstimate> {
+  async function own(caller: Caller, provider: string, given: string): Promise<CostEstimate> {
+    const id = canonicalId(given)
     const isIt = ({ metadata, spec }: CostEstimate) =>
       metadata.uid === id && spec.userUID === caller.id && spec.provider === provider
     const known = all(caller).find(isIt)

@@ -8,6 +8,7 @@ import { type ApiApp, apiApp, failures, list, serve } from '../http/define-route
 import { listAnswer } from '../http/envelope.ts'
 import { pageQuery } from '../http/pagination.ts'
 import { time, uuid } from '../http/schemas.ts'
+import { canonicalId } from '../store/exact-lookup.ts'
 
 const entrySchema = z
   .object({
@@ -105,7 +106,7 @@ function matches(
   },
 ): boolean {
   return (
-    (query.user_id === undefined || entry.user_id === query.user_id) &&
+    (query.user_id === undefined || entry.user_id === canonicalId(query.user_id)) &&
     (query.method === undefined || entry.method === query.method) &&
     (query.status === undefined || entry.status === query.status) &&
     (query.path === undefined || entry.path.startsWith(query.path))

@@ -4,7 +4,7 @@ import { wholeSeconds } from '../../kube/conditions.ts'
 import type { Facade } from '../facade.ts'
 import { ApiError } from '../http/api-error.ts'
 import { callerIn } from '../http/call.ts'
-import { type ApiApp, apiApp, data, failures, jsonBody, message, serve } from '../http/define-route.ts'
+import { type ApiApp, apiApp, created, data, failures, jsonBody, message, serve } from '../http/define-route.ts'
 import { idempotencyKey } from '../http/documented-headers.ts'
 import { createdAnswer, dataAnswer, messageAnswer } from '../http/envelope.ts'
 import { email, password, time, title } from '../http/schemas.ts'
@@ -22,7 +22,7 @@ const register = createRoute({
   path: '/auth/register',
   summary: 'Make an account',
   request: { headers: idempotencyKey, body: jsonBody(z.strictObject({ email, password, name: title(128) })) },
-  responses: { 201: data('The new user.', userSummarySchema.extend({ created_at: time })), ...failures },
+  responses: { 201: created('The new user.', userSummarySchema.extend({ created_at: time })), ...failures },
 })
 
 const login = createRoute({
@@ -69,7 +69,11 @@ export function authRoutes(facade: Pick<Facade, 'registration' | 'accounts' | 'l
     const user = made.object
     const call = context.env.call
     call.object = { resource: 'users', id: user.metadata.uid, name: user.metadata.name }
-    return createdAnswer(context, { ...userSummary(user), created_at: user.metadata.creationTimestamp })
+    return createdAnswer(
+      context,
+      { ...userSummary(user), created_at: user.metadata.creationTimestamp },
+      `/api/v1/users/${user.metadata.uid}`,
+    )
   })
 
   serve(app, login, async (context) => {

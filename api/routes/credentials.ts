@@ -10,6 +10,7 @@ import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts
 import {
   type ApiApp,
   apiApp,
+  created,
   data,
   failures,
   jsonBody,
@@ -73,7 +74,7 @@ function createCredentialRoute(providers: readonly ProviderKeys[]) {
       headers: idempotencyKey,
       body: jsonBody(z.discriminatedUnion('provider', bodies as [(typeof bodies)[number]])),
     },
-    responses: { 201: data('The new credential.', credentialSchema), ...failures },
+    responses: { 201: created('The new credential.', credentialSchema), ...failures },
   })
 }
 
@@ -142,7 +143,11 @@ export function credentialRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCa
     sayReplayed(context, made)
     about(context, credential)
     await credentials.seen(credential, { timeoutMs: SEEN_WITHIN_MS })
-    return createdAnswer(context, credentialData(credential, workspace))
+    return createdAnswer(
+      context,
+      credentialData(credential, workspace),
+      `/api/v1/credentials/${credential.metadata.uid}`,
+    )
   })
 
   serve(app, listCredentials, async (context) => {

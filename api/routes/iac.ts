@@ -8,7 +8,7 @@ import { keyOf, type ObjectKey } from '../../kube/resource.ts'
 import type { Facade } from '../facade.ts'
 import { ApiError } from '../http/api-error.ts'
 import { type ApiContext, callerIn } from '../http/call.ts'
-import { type ApiApp, apiApp, data, failures, jsonBody, list, serve } from '../http/define-route.ts'
+import { type ApiApp, apiApp, created, data, failures, jsonBody, list, serve } from '../http/define-route.ts'
 import { idempotencyKey } from '../http/documented-headers.ts'
 import { createdAnswer, dataAnswer, listAnswer } from '../http/envelope.ts'
 import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
@@ -50,7 +50,7 @@ function makeRoute(command: TofuCommand) {
     path: `/iac/${command}`,
     summary: summaries[command],
     request: { headers: idempotencyKey, body: jsonBody(runBody) },
-    responses: { 201: data('The new execution.', runSchema), ...failures },
+    responses: { 201: created('The new execution.', runSchema), ...failures },
   })
 }
 
@@ -164,7 +164,7 @@ export function iacRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCaller'>)
       sayReplayed(context, made)
       about(context, run)
       await runs.seen(run, { timeoutMs: SEEN_WITHIN_MS })
-      return createdAnswer(context, shown(run, workspace))
+      return createdAnswer(context, shown(run, workspace), `/api/v1/iac/executions/${run.metadata.uid}`)
     })
   }
 

@@ -13,6 +13,7 @@ import { oldestFirst, pageOf, pageQuery } from '../http/pagination.ts'
 import { pathId, reference, title } from '../http/schemas.ts'
 import { markOf, sayReplayed } from '../idempotency.ts'
 import { sessionData, sessionSchema } from '../shapes/session.ts'
+import { canonicalId } from '../store/exact-lookup.ts'
 
 const tags = ['Auth']
 const params = z.object({ id: pathId })
@@ -108,7 +109,8 @@ export function tokenRoutes(
   }
 
   function ownSession(context: ApiContext, caller: Caller): Session {
-    const session = ownSessions(caller).find(({ metadata }) => metadata.uid === context.req.param('id'))
+    const id = canonicalId(context.req.param('id') ?? '')
+    const session = ownSessions(caller).find(({ metadata }) => metadata.uid === id)
     if (session === undefined) throw notFound()
     context.env.call.object = { resource: 'sessions', id: session.metadata.uid, name: session.metadata.name }
     return session

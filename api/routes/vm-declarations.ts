@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { providers } from '../../crds/fields.ts'
 import { vmStates } from '../../crds/vm.ts'
-import { data, failures, jsonBody, list, message, notModified } from '../http/define-route.ts'
+import { created, data, failures, jsonBody, list, message, notModified } from '../http/define-route.ts'
 import { idempotencyKey, ifMatch, ifNoneMatch, prefer } from '../http/documented-headers.ts'
 import { pageQuery } from '../http/pagination.ts'
 import { dnsLabel, notEmpty, pathId, reference, text } from '../http/schemas.ts'
@@ -32,7 +32,7 @@ export const createVm = createRoute({
       }),
     ),
   },
-  responses: { 201: data('The new VM.', vmSchema), ...failures },
+  responses: { 201: created('The new VM.', vmSchema), ...failures },
 })
 
 export const listVms = createRoute({

@@ -67,7 +67,8 @@ export function vmRoutes(
     about(context, vm)
     await vms.seen(vm, { timeoutMs: SEEN_WITHIN_MS })
     if (waitMs > 0) await decided(vm, waitMs, context.req.raw.signal)
-    return createdAnswer(context, vmData(vms.byUid(vm.metadata.uid) ?? vm, workspace, prices))
+    const { uid } = vm.metadata
+    return createdAnswer(context, vmData(vms.byUid(uid) ?? vm, workspace, prices), `/api/v1/vms/${uid}`)
   })
 
   /** Until the cloud has said something, as far as there is time, and somebody who waits for it. */

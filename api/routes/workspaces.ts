@@ -12,6 +12,7 @@ import { deleteSeen, requireMatch, tag, unchanged } from '../http/conditional.ts
 import {
   type ApiApp,
   apiApp,
+  created,
   data,
   failures,
   jsonBody,
@@ -42,7 +43,7 @@ const createWorkspace = createRoute({
   path: '/workspaces',
   summary: 'Make a workspace; the caller owns it',
   request: { headers: idempotencyKey, body: jsonBody(z.strictObject({ name, description: description.optional() })) },
-  responses: { 201: data('The new workspace.', workspaceSchema), ...failures },
+  responses: { 201: created('The new workspace.', workspaceSchema), ...failures },
 })
 
 const listWorkspaces = createRoute({
@@ -146,7 +147,7 @@ export function workspaceRoutes(facade: Pick<Facade, 'store' | 'access' | 'asCal
     sayReplayed(context, made)
     about(context, workspace)
     await settled(workspace)
-    return createdAnswer(context, shown(workspace))
+    return createdAnswer(context, shown(workspace), `/api/v1/workspaces/${workspace.metadata.uid}`)
   })
 
   serve(app, listWorkspaces, (context) => {

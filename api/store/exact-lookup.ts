@@ -20,6 +20,11 @@ import { recentSet } from './recent-set.ts'
 /** What the cache shows, or `undefined` once it is certain that there is none. */
 export type ExactLookup<T> = (uid: string, signal?: AbortSignal) => T | Promise<T | undefined>
 
+/** A UUID as Kubernetes writes it; RFC 9562 §4 has whoever reads one take either case. */
+export function canonicalId(id: string): string {
+  return id.toLowerCase()
+}
+
 const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
 /** A list rests nine times as long as it took. */
@@ -47,7 +52,8 @@ export function exactLookup<T extends KubeObject>(
     return cache.byUid(uid)
   }
 
-  return (uid, signal) => {
+  return (given, signal) => {
+    const uid = canonicalId(given)
     const shown = cache.byUid(uid)
     if (shown !== undefined) return shown
     return uuidForm.test(uid) && !gone.has(uid) ? confirm(uid, signal) : Promise.resolve(undefined)

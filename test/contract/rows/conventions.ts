@@ -125,6 +125,26 @@ export function conventionRows(installation: () => Subject): void {
     expect((await anonymous().post('/api/v1/auth/login', { body: {} })).status).toBe(400)
   })
 
+  it('a 201 says in Location where that is to be found, and an id is one in either case', async () => {
+    const { owner, workspace, makeVm } = await makeTeam(installation())
+    const credentials = { access_key: 'a', secret_key: 's' }
+    const answers = [
+      await owner.post('/api/v1/workspaces', { body: { name: 'Another' } }),
+      await owner.post('/api/v1/credentials', { body: { workspace_id: workspace, provider: 'aws', credentials } }),
+      await makeVm(),
+      await owner.post('/api/v1/iac/plan', { body: { workspace_id: workspace, config: 'output "a" { value = 1 }' } }),
+    ]
+    for (const { status, headers, body } of answers) {
+      const location = headers.get('location') ?? 'none'
+      expect([status, location]).toEqual([201, expect.stringMatching(new RegExp(`^/api/v1/.*/${body.data.id}$`))])
+      expect((await owner.get(location)).body.data.id).toBe(body.data.id)
+      const shouted = location.replace(body.data.id, body.data.id.toUpperCase())
+      expect((await owner.get(shouted)).body.data.id).toBe(body.data.id)
+    }
+    const vms = await owner.get(`/api/v1/vms?workspace_id=${workspace.toUpperCase()}`)
+    expect(vms.body.data).toHaveLength(1)
+  })
+
   it('a path that is none → 404; another method → 405 with Allow; OPTIONS says the same', async () => {
     const kim = await installation().newcomer('Kim')
     const cases = [
