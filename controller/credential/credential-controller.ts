@@ -42,13 +42,8 @@ export function credentialController(deps: CredentialDependencies): KindControll
   const { client, events, caches, config, registry, now = Date.now, random = Math.random } = deps
   const { credentials, credentialSecrets: secrets, vms, runs } = caches
   const keeper = secretKeeper({ client, secrets, credentials })
-  const verify = verifier({ ...deps, ambientAllowed: config.ambientCredentials, now, random, onSilence })
+  const verify = verifier({ ...deps, ambientAllowed: config.ambientCredentials, now, random })
   const report = reporter({ client, events, type: credentialKind, now })
-
-  /** On top of what may be written meanwhile: what comes of it in the end is said in any case. */
-  function onSilence(credential: Credential, finding: Finding): void {
-    report.say(credential, reportOf(finding, [])).catch(() => undefined)
-  }
 
   async function reconcile(key: ObjectKey, signal: AbortSignal): Promise<Result> {
     const found = credentials.get(key)
@@ -59,10 +54,13 @@ export function credentialController(deps: CredentialDependencies): KindControll
 
     const credential = await ensureFinalizer(client, credentialKind, found, finalizers.credential, { signal })
     const secret = await keeper.hold(credential, signal)
-    const { finding, againAfterMs, rotated } = await verify(credential, secret, signal)
+    const say = (finding: Finding) => report.say(credential, reportOf(finding, needs), signal)
+    // What comes of it in the end is said in any case.
+    const onSilence = (finding: Finding) => void say(finding).catch(() => undefined)
+    const { finding, againAfterMs, rotated } = await verify(credential, secret, { signal, onSilence })
     if (rotated) tellRotated(credential)
     if (isNew(credential)) await grantToFacade(credential, { client, installationNamespace: config.namespace }, signal)
-    await report.say(credential, reportOf(finding, needs), signal)
+    await say(finding)
     if (finding.kind === 'accepted') await keeper.release(key.namespace ?? '', undefined, signal)
     return { requeueAfterMs: againAfterMs }
   }

@@ -8,6 +8,7 @@
 import { type Sleep, sleepMs } from '../../clouds/sleep.ts'
 import type { Credential } from '../../crds/credential.ts'
 import type { Secret } from '../../kube/builtin-types.ts'
+import { isTrue } from '../../kube/conditions.ts'
 import type { CloudRegistry, Known } from './cloud-registry.ts'
 import { identityOf, versionOf } from './identity.ts'
 import {
@@ -25,8 +26,12 @@ export interface VerifierOptions extends VerificationOptions {
   readonly now: () => number
   readonly random: () => number
   readonly sleep?: Sleep
-  /** Told of an identity of which nothing is known yet, while the cloud has been asked for long and says nothing. */
-  readonly onSilence: (credential: Credential, finding: Finding) => void
+}
+
+export interface Verifying {
+  readonly signal: AbortSignal
+  /** Told of a Credential that was not Ready, while the cloud has been asked about it for long and says nothing. */
+  readonly onSilence: (finding: Finding) => void
 }
 
 export interface Verified {
@@ -44,12 +49,12 @@ const SHORTEST_BACKOFF_MS = 1_000
 const LONGEST_BACKOFF_MS = 30_000
 
 export function verifier(options: VerifierOptions) {
-  const { registry, providers, now, random, sleep = sleepMs, onSilence } = options
+  const { registry, providers, now, random, sleep = sleepMs } = options
 
   return async function verify(
     credential: Credential,
     secret: Secret | undefined,
-    signal: AbortSignal,
+    { signal, onSilence }: Verifying,
   ): Promise<Verified> {
     const identity = identityOf(credential, secret)
     const region = verificationRegion(credential, providers)
@@ -62,7 +67,12 @@ export function verifier(options: VerifierOptions) {
 
     const silentSince = (before?.finding.kind === 'unanswered' ? before.finding.silentSince : undefined) ?? now()
     const asked = refusal ?? askCloud({ credential, identity, region, silentSince }, options, signal)
-    if (!before) void tellSilence(credential, { version, identity, silentSince }, asked)
+    if (!before && !isTrue(credential.status?.conditions, 'Ready'))
+      void unlessAnswered(asked, () => {
+        const finding = silent(silentSince)
+        registry.learn(credential, { version, identity, finding, dueAt: now(), backoffMs: 0 })
+        onSilence(finding)
+      })
     const answer = await asked
     const finding = answer.kind === 'unanswered' && before?.finding.kind === 'accepted' ? before.finding : answer
     const backoffMs = isPassing(answer) ? nextBackoffMs(before, isDue) : 0
@@ -74,22 +84,13 @@ export function verifier(options: VerifierOptions) {
     return { finding, againAfterMs, rotated }
   }
 
-  async function tellSilence(
-    credential: Credential,
-    { silentSince, ...which }: Pick<Known, 'version' | 'identity'> & { readonly silentSince: number },
-    asked: Finding | Promise<Finding>,
-  ): Promise<void> {
+  /** Calls back if the answer takes long. */
+  async function unlessAnswered(asked: Finding | Promise<Finding>, tell: () => void): Promise<void> {
     const answered = new AbortController()
-    const wait = sleep(SILENCE_TOLD_MS, answered.signal).then(
-      () => 'silent' as const,
-      () => 'answered' as const,
-    )
     const stop = () => answered.abort()
     Promise.resolve(asked).then(stop, stop)
-    if ((await wait) === 'answered') return
-    const finding = silent(silentSince)
-    registry.learn(credential, { ...which, finding, dueAt: now(), backoffMs: 0 })
-    onSilence(credential, finding)
+    await sleep(SILENCE_TOLD_MS, answered.signal).catch(() => undefined)
+    if (!answered.signal.aborted) tell()
   }
 }
 
