@@ -20,6 +20,13 @@ const refusal = await sandboxRefusal(join(homedir(), '.cache'))
 if (refusal === undefined) describe('a hostile configuration', hostile)
 else it('needs a sandbox to be held', () => expect(refusal).not.toBe(''))
 
+/** Of every process of this machine. */
+async function commandLines(): Promise<string> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''))
+  return (await Promise.all(lines)).join('\n').replaceAll('\0', ' ')
+}
+
 function hostile(): void {
   it('reads its own folder, and neither the system, nor a home, nor another run, nor another process, by any function', async () => {
     const other = join(bench.folder, 'runs', 'other', 'work')
@@ -103,6 +110,23 @@ function hostile(): void {
     expect((await ask('GET', 'state')).ok).toBe(true)
     await bench.patch('forger', { cancel: true })
     expect((await bench.over('forger')).status?.phase).toBe('Cancelled')
+  })
+
+  it('leaves no process behind when it is cancelled, or its time is up: not one in the background, nor in a session of its own', async () => {
+    const mark = `sleep 7${process.pid}`
+    const command = `setsid -f ${mark}; (${mark} &) ; echo up; exec sleep 120`
+    const inline = {
+      'main.tf': `resource "terraform_data" "daemons" {\n  provisioner "local-exec" {\n    command = ${JSON.stringify(command)}\n  }\n}\n`,
+    }
+    for (const [name, timeout] of Object.entries({ cancelled: '1h', late: '10s' })) {
+      await bench.run(name, { command: 'apply', stack: name, source: { inline }, timeout })
+    }
+    await expect.poll(() => bench.output('cancelled', 'apply')).toContain('up')
+    expect(await commandLines()).toContain(mark)
+    await bench.patch('cancelled', { cancel: true })
+    expect((await bench.over('cancelled')).status?.phase).toBe('Cancelled')
+    expect(getCondition((await bench.over('late')).status?.conditions, 'Ready')?.reason).toBe('Timeout')
+    await expect.poll(commandLines).not.toContain(mark)
   })
 
   it('whose runner is killed is Interrupted as any other: tofu saves the state in the sandbox, and the stack is free', async () => {
