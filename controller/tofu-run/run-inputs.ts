@@ -104,7 +104,14 @@ export function runInputs(options: {
       return { source: { kind: 'files', files: checkedFiles(inline, 'spec.source.inline') }, secrets: [] }
     if (configMapRef !== undefined) {
       const field = 'spec.source.configMapRef'
-      const { data = {} } = await find(configMapType, namespace, configMapRef.name, field)
+      const { data = {}, binaryData = {} } = await find(configMapType, namespace, configMapRef.name, field)
+      const binary = Object.keys(binaryData)
+      if (binary.length > 0) {
+        const files = binary.map((key) => JSON.stringify(key)).join(', ')
+        throw new InvalidInput(
+          `${field}: ${files} of ConfigMap ${configMapRef.name} is no UTF-8 text (binaryData); write it as UTF-8, or use a git source.`,
+        )
+      }
       return { source: { kind: 'files', files: checkedFiles(data, field) }, secrets: [] }
     }
     if (git === undefined) throw new InvalidInput('spec.source: give one of inline, configMapRef and git.')
@@ -124,13 +131,21 @@ export function runInputs(options: {
       for (const [name, value] of Object.entries(await ordinarySecret(namespace, secretRef.name, field))) {
         if (!variableName.test(name))
           throw new InvalidInput(`${field}: the key ${name} of Secret ${secretRef.name} is no name of a variable.`)
+        checkValue(value, `${field}: the value of the key ${name} of Secret ${secretRef.name}`)
         variables[name] = value
         secrets.push(value)
       }
     }
     for (const [name, value] of Object.entries(run.spec.variables ?? {})) {
       if (!variableName.test(name)) throw new InvalidInput(`spec.variables: ${name} is no name of a variable.`)
+      checkValue(value, `spec.variables: the value of ${name}`)
       variables[name] = value
+    }
+    const bytes = Object.values(variables).reduce((all, value) => all + Buffer.byteLength(value), 0)
+    if (bytes > mostVariableBytes) {
+      throw new InvalidInput(
+        'spec.variables and spec.variablesFrom: all values together have more than 1 MiB; put what is large into a file.',
+      )
     }
     return {
       environment: Object.fromEntries(Object.entries(variables).map(([name, value]) => [`TF_VAR_${name}`, value])),
@@ -190,9 +205,40 @@ function checkedFiles(files: Readonly<Record<string, string>>, field: string): R
   for (const path of Object.keys(files)) {
     const parsed = sourcePath.safeParse(path)
     if (!parsed.success)
-      throw new InvalidInput(`${field}: ${JSON.stringify(path)} must be a relative path without . and ..`)
+      throw new InvalidInput(
+        `${field}: ${JSON.stringify(path)} must be a relative path with /, without . and .., \\ and null characters`,
+      )
+    for (const part of path.split('/')) {
+      if (Buffer.byteLength(part) > 255)
+        throw new InvalidInput(
+          `${field}: ${JSON.stringify(part)} is longer than the 255 bytes that a file's name may have.`,
+        )
+    }
+    const folder = foldersOf(path).find((one) => one in files)
+    if (folder !== undefined) {
+      throw new InvalidInput(
+        `${field}: ${JSON.stringify(folder)} is a file, and the folder of ${JSON.stringify(path)}; rename one of them.`,
+      )
+    }
   }
   return { ...files }
+}
+
+/** `a` and `a/b` of `a/b/main.tf`. */
+function foldersOf(path: string): string[] {
+  const parts = path.split('/')
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'))
+}
+
+/** Variables are handed over as the environment of tofu. @see https://man7.org/linux/man-pages/man2/execve.2.html MAX_ARG_STRLEN */
+const mostValueBytes = 120 * 1024
+const mostVariableBytes = 1024 * 1024
+
+function checkValue(value: string, what: string): void {
+  if (value.includes('\0') || value.includes('\ufffd'))
+    throw new InvalidInput(`${what} is no UTF-8 text without null characters; encode it, such as in base64.`)
+  if (Buffer.byteLength(value) > mostValueBytes)
+    throw new InvalidInput(`${what} has more than 120 KiB, which no variable can hold; put it into a file.`)
 }
 
 function decoded(secret: Secret): Record<string, string> {

@@ -284,6 +284,59 @@ console.log(k.private_key, process.env.GOOGLE_CREDENTIALS)'`
   })
 })
 
+describe('what no run can use', () => {
+  const word = { source: { inline: { 'main.tf': 'variable "word" {}\noutput "word" { value = var.word }\n' } } }
+  const from = (name: string) => ({ ...word, variablesFrom: [{ secretRef: { name } }] })
+  const bytes = (...values: number[]) => Buffer.from(values).toString('base64')
+
+  beforeAll(async () => {
+    const binaryData = { 'main.tf': bytes(0x72, 0xe9, 0x0a), 'logo.png': bytes(0x89, 0x50) }
+    await apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'latin' }, binaryData })
+    await apply(secret('long-secret', { word: 'long-secret-value'.repeat(10_000) }))
+    await apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'bytes' }, data: { word: bytes(0, 1, 0xff) } })
+  })
+
+  it.each([
+    [
+      'files that are no text',
+      { source: { configMapRef: { name: 'latin' } } },
+      /configMapRef: "logo.png", "main.tf" of ConfigMap latin is no UTF-8/,
+    ],
+    [
+      'a file in the place of a folder',
+      { source: { inline: { 'main.tf': '', a: '', 'a/b/c.tf': '' } } },
+      /spec.source.inline: "a" is a file, and the folder of "a\/b\/c.tf"/,
+    ],
+    [
+      'a name that no file can have',
+      { source: { inline: { [`${'é'.repeat(200)}.tf`]: '' } } },
+      /spec.source.inline: "é+.tf" is longer than the 255 bytes/,
+    ],
+    [
+      'a variable that is too long',
+      from('long-secret'),
+      /^spec.variablesFrom\[0\].secretRef: the value of the key word of Secret long-secret has more than 120 KiB/,
+    ],
+    [
+      'a variable that is no text',
+      from('bytes'),
+      /^spec.variablesFrom\[0\].secretRef: the value of the key word of Secret bytes is no UTF-8 text/,
+    ],
+    [
+      'a variable with a null character',
+      { ...word, variables: { word: 'a\0b' } },
+      /^spec.variables: the value of word is no UTF-8 text/,
+    ],
+  ])('is %s: it is told with the field, and nothing of the value', async (what, spec, words) => {
+    const name = what.replaceAll(' ', '-')
+    await bench.run(name, { stack: 'unusable', ...spec })
+    const { status } = await bench.over(name)
+    expect(getCondition(status?.conditions, 'Ready')?.reason).toBe('InvalidSpec')
+    expect(status?.error).toMatch(words)
+    expect(status?.error).not.toContain('long-secret-value')
+  })
+})
+
 describe('what admission refuses', () => {
   it.each([
     ['two sources', { source: { inline: { 'main.tf': '' }, configMapRef: { name: 'x' } } }, 'exactly one of'],

@@ -101,3 +101,4 @@ try {
   process.stderr.write(`${words}\n`)
   process.exitCode = 1
 }
+process.exit() // whatever still waits for something

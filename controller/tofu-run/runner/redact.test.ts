@@ -73,6 +73,28 @@ describe('redactor', () => {
     expect(through(['4711'], ['the pin is 4711.'])).toBe(`the pin is ${redacted}.`)
   })
 
+  it('blanks out a secret of any length, in every form, however it was cut into pieces', () => {
+    const long = Array.from({ length: 9_000 }, (_, index) => `${(index * 7_919) % 9_973}-word `)
+      .join('')
+      .trim()
+    const forms = [long, Buffer.from(long).toString('base64'), encodeURIComponent(long)]
+    for (const size of [1, 1_000, 65_536]) {
+      const redact = redactor([long])
+      const text = `before ${forms.join(' between ')} after`
+      let shown = ''
+      for (let from = 0; from < text.length; from += size) shown += redact.push(text.slice(from, from + size))
+      shown += redact.end()
+      // Of base64, what depends on the neighbours as well is no part of the secret.
+      expect(shown.replaceAll('(redacted)', '')).toMatch(/^before {2}between \S{0,2} between {2}after$/)
+    }
+  })
+
+  it('finds each line of a secret of a megabyte that has thousands of them', () => {
+    const lines = Array.from({ length: 20_000 }, (_, index) => `line number ${index} of a key that is long`)
+    const redact = redactor([lines.join('\n')])
+    expect(redact.push(`it has ${lines[19_999]}.\n`) + redact.end()).toBe('it has (redacted).\n')
+  })
+
   it('leaves words alone that are too short to be secrets', () => {
     expect(through(['eu', ''], ['the eu region'])).toBe('the eu region')
   })

@@ -20,48 +20,65 @@ export const redacted = '(redacted)'
 const shortestSecret = 4
 const shortestEncoded = 6
 
+/** Longer forms are looked for in pieces: what is held back, and the time that each look takes, stay bounded. */
+const longestPiece = 1024
+
 export function redactor(secrets: Iterable<string>): Redactor {
-  const forms = disguises(secrets)
-  const longest = forms.reduce((length, form) => Math.max(length, form.length), 0)
-  const byFirst = Map.groupBy(forms, (form) => form[0])
-  const pattern = forms.length === 0 ? undefined : new RegExp(forms.map(literal).join('|'), 'g')
+  const pieces = disguises(secrets)
+  const longest = pieces.reduce((length, piece) => Math.max(length, piece.length), 0)
+  const byFirst = Map.groupBy(pieces, (piece) => piece[0])
+  const byStart = Map.groupBy(pieces, (piece) => startAt(piece, 0))
   let held = ''
 
-  function clean(text: string): string {
-    return pattern === undefined ? text : text.replace(pattern, redacted)
+  /** Length of the longest piece that is there; 0 for none. */
+  function pieceAt(text: string, from: number): number {
+    return byStart.get(startAt(text, from))?.find((piece) => text.startsWith(piece, from))?.length ?? 0
   }
 
   /** Where the end of the text begins that may be the beginning of a secret; the length of the text when none may. */
   function unfinished(text: string): number {
     for (let from = Math.max(0, text.length - longest + 1); from < text.length; from++) {
       const end = text.slice(from)
-      if (byFirst.get(text[from])?.some((form) => form.length > end.length && form.startsWith(end))) return from
+      if (byFirst.get(text[from])?.some((piece) => piece.length > end.length && piece.startsWith(end))) return from
     }
     return text.length
   }
 
+  /** Shows what begins before that place, a secret that begins there to its end. */
+  function show(until: number): string {
+    let shown = ''
+    let from = 0
+    for (let at = 0; at < until; ) {
+      const length = pieceAt(held, at)
+      if (length === 0) at++
+      else {
+        shown += held.slice(from, at) + redacted
+        at += length
+        from = at
+      }
+    }
+    const end = Math.max(until, from)
+    shown += held.slice(from, end)
+    held = held.slice(end)
+    return shown
+  }
+
   return {
     push(text) {
-      if (pattern === undefined) return text
+      if (pieces.length === 0) return text
       held += text
-      // A secret that begins before `safe` has been seen to its end; one that begins there may be incomplete.
-      let safe = unfinished(held)
-      for (const match of held.matchAll(pattern)) {
-        if (match.index < safe && match.index + match[0].length > safe) safe = match.index + match[0].length
-      }
-      const shown = clean(held.slice(0, safe))
-      held = held.slice(safe)
-      return shown
+      return show(unfinished(held))
     },
-    end() {
-      const rest = clean(held)
-      held = ''
-      return rest
-    },
+    end: () => show(held.length),
   }
 }
 
-/** Everything under which a secret might be printed, the longest first, so that none is cut short by a part of itself. */
+/** The first two characters as one number. */
+function startAt(text: string, at: number): number {
+  return text.charCodeAt(at) * 65_536 + text.charCodeAt(at + 1)
+}
+
+/** Everything under which a secret might be printed, in pieces, the longest first, so that none is cut short by a part of itself. */
 function disguises(secrets: Iterable<string>): string[] {
   const forms = new Set<string>()
   for (const secret of secrets) {
@@ -75,12 +92,14 @@ function disguises(secrets: Iterable<string>): string[] {
       for (const encoded of base64Forms(value)) forms.add(encoded)
     }
   }
-  return [...forms].sort((a, b) => b.length - a.length)
+  return [...new Set([...forms].flatMap(inPieces))].sort((a, b) => b.length - a.length)
 }
 
-/** As a regular expression that matches just this text. */
-function literal(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+/** Of equal length as far as possible: a short rest would blank out ordinary words, or be shown. */
+function inPieces(form: string): string[] {
+  const count = Math.ceil(form.length / longestPiece)
+  const start = (index: number) => Math.floor((form.length * index) / count)
+  return Array.from({ length: count }, (_, index) => form.slice(start(index), start(index + 1)))
 }
 
 function percentEncoded(value: string): string {
