@@ -2,13 +2,18 @@
  * A cluster is lost with its etcd; what was saved of it as manifests (`kubectl get -o yaml`, Velero) is put into an empty one, where everything has another
  * UID. The instances in the cloud are taken over, not made twice, and what is deleted afterwards is ended.
  */
+import { writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { install } from '../../tools/installation.ts'
+import { workshop } from '../../tools/workshop.ts'
 import { root } from '../chart/helm.ts'
 import { startCluster, type TestCluster } from '../cluster/cluster.ts'
 import { processKubeconfig } from '../cluster/process-account.ts'
 import { type Program, startProgram } from '../cluster/program.ts'
+import { stateByHand } from './state-by-hand.ts'
 
 const NAMESPACE = 'skyclust-system'
 let sim: Program
@@ -42,6 +47,8 @@ async function startController(cluster: TestCluster, env: Record<string, string>
         SKYCLUST_SIM_URL: simUrl,
         SKYCLUST_SYNC_INTERVAL: '1s',
         SKYCLUST_METRICS_PORT: '0',
+        SKYCLUST_TOFU_EXECUTOR: 'process',
+        SKYCLUST_TOFU: await workshop({ environment: process.env, home: homedir() }).obtain('tofu'),
         SKYCLUST_TOFU_SERVER_PORT: '0',
         ...env,
       },
@@ -79,6 +86,23 @@ const manifests = [
   })),
 ]
 
+const stackOfTeam = { namespace: 'team-a', stack: 'net' }
+
+/** Answers with its plan, once it is Completed. */
+async function run(cluster: TestCluster, name: string, command: 'plan' | 'apply'): Promise<object> {
+  const metadata = { name, namespace: 'team-a' }
+  const source = { inline: { 'main.tf': 'resource "terraform_data" "one" { input = "kept" }' } }
+  const manifest = {
+    apiVersion: 'skyclust.io/v1alpha1',
+    kind: 'TofuRun',
+    metadata,
+    spec: { command, stack: 'net', source },
+  }
+  await cluster.kubectlWith(stringify(manifest), 'create', '-f', '-')
+  await cluster.kubectl('wait', '--for=condition=Ready', `tofurun/${name}`, '-n', 'team-a', '--timeout=120s')
+  return JSON.parse(await cluster.kubectl('get', 'tofurun', name, '-n', 'team-a', '-o', 'jsonpath={.status.plan}'))
+}
+
 /** As a backup of manifests keeps an object: what the API server made of it is left out. */
 function saved(list: string): string {
   const { items } = parse(list) as { items: { metadata: Record<string, unknown>; status?: unknown }[] }
@@ -100,7 +124,7 @@ function saved(list: string): string {
 }
 
 describe('a restore into an empty cluster', { timeout: 300_000 }, () => {
-  it('takes the instances over, and makes none', async () => {
+  it('takes the instances over and makes none, and has the states that were exported', async () => {
     const lost = await installed()
     const controller = await startController(lost)
     const apply = (cluster: TestCluster, text: string) => cluster.kubectlWith(text, 'apply', '--server-side', '-f', '-')
@@ -124,7 +148,9 @@ describe('a restore into an empty cluster', { timeout: 300_000 }, () => {
     const before = await instances()
     expect(before).toHaveLength(2)
 
+    await run(lost, 'first', 'apply')
     const backup = {
+      state: await stateByHand({ cluster: lost, ...stackOfTeam }, 'export'),
       workspaces: saved(await lost.kubectl('get', 'workspaces', '-o', 'yaml')),
       rest: saved(await lost.kubectl('get', 'secrets,credentials,vms', '-n', 'team-a', '-o', 'yaml')),
     }
@@ -147,6 +173,9 @@ describe('a restore into an empty cluster', { timeout: 300_000 }, () => {
       expect(tags['skyclust.io/vm-uid']).toBe(await uidOf(fresh, 'vm', String(tags.Name), '-n', 'team-a'))
     }
     expect(await fresh.kubectl('get', 'events', '-n', 'team-a')).toContain('InstanceRestored')
+    await writeFile(join(fresh.directory, 'net.tfstate'), backup.state)
+    await stateByHand({ cluster: fresh, ...stackOfTeam }, 'import', '--file', join(fresh.directory, 'net.tfstate'))
+    expect(await run(fresh, 'second', 'plan')).toMatchObject({ add: 0, change: 0, destroy: 0 })
 
     await fresh.kubectl('delete', 'vm', 'web-1', '-n', 'team-a', '--timeout=120s')
     expect((await instances()).map(({ tags }) => tags.Name)).toEqual(['web-2'])

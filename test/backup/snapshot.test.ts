@@ -2,11 +2,9 @@
  * etcd is put back to a snapshot, with the commands of docs/backup.md, while the clouds have moved on: VMs were made, changed and deleted since, stacks
  * were applied. What that page says of each comes true: nothing is made twice, and nothing that is there is ended.
  */
-import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { annotations, instanceTags } from '../../crds/names.ts'
 import { type TofuRun, tofuRunKind } from '../../crds/tofu-run.ts'
@@ -17,6 +15,7 @@ import { root } from '../chart/helm.ts'
 import { etcdShell, swapData } from '../cluster/etcd.ts'
 import { conditionOf, eventually, image, type Room } from '../vm/room.ts'
 import { openStage, type Stage } from '../vm/stage.ts'
+import { stateByHand } from './state-by-hand.ts'
 
 let stage: Stage
 let room: Room
@@ -60,11 +59,8 @@ async function commandOf(program: string): Promise<string> {
 }
 
 /** The operator's program for states, on the stack `net`. */
-async function state(...args: readonly string[]): Promise<string> {
-  const env = { PATH: process.env.PATH, KUBECONFIG: stage.cluster.kubeconfig }
-  const program = [join(root, 'controller/tofu-run/state/main.ts'), ...args]
-  const stack = ['--namespace', room.namespace, '--stack', 'net']
-  return (await promisify(execFile)(process.execPath, [...program, ...stack], { env })).stdout
+function state(...args: readonly string[]): Promise<string> {
+  return stateByHand({ cluster: stage.cluster, namespace: room.namespace, stack: 'net' }, ...args)
 }
 
 const resource = (name: string, more = '') => `resource "terraform_data" "${name}" {\n${more}\n}\n`
