@@ -9,6 +9,8 @@ export interface BenchCloud extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>
   /** How many it has had; `undefined` where the cloud does not count. */
   readonly calls?: () => Promise<CloudCalls>
+  /** As somebody else does, behind our back; `undefined` where nobody else is played. */
+  readonly stopOutside?: (ids: readonly string[]) => Promise<void>
 }
 
 export interface CloudCalls {
@@ -48,6 +50,9 @@ export const benchClouds = {
         },
         env: { SKYCLUST_SIM_URL: url },
         calls: () => counted(`${url}/calls`),
+        async stopOutside(ids) {
+          await fetch(`${url}/outside`, { method: 'POST', body: JSON.stringify({ action: 'stop', ids }) })
+        },
         [Symbol.asyncDispose]: async () => void (await program.stop(0)),
       }
     },
