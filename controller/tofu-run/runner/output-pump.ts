@@ -1,12 +1,12 @@
 /**
  * Carries what tofu prints to the controller: redacted, in numbered pieces that are sent whole, so that repeating one is
  * harmless; at least once a second while there is something new. Bounded: of what is too long, the first and the last pieces are
- * kept, and a reader sees by the numbers that some are missing.
+ * kept, here too while they cannot be sent, and a reader sees by the numbers that some are missing.
  *
  * It never holds up tofu and never fails it: a piece that cannot be sent is sent with the next beat. What has not arrived when the patience
  * of the link is over is lost.
  */
-import { outputPieceBytes } from '../protocol.ts'
+import { outputFirstPieces, outputLastPieces, outputPieceBytes } from '../protocol.ts'
 import type { Redactor } from './redact.ts'
 
 export interface OutputPump {
@@ -42,6 +42,8 @@ export function outputPump(options: {
       pieces.set(last, text.slice(0, pieceLength))
       text = text.slice(pieceLength)
       last += 1
+      const replaced = last - outputLastPieces // the new one takes its place
+      if (replaced >= outputFirstPieces) pieces.delete(replaced)
     }
     grown = text
     pieces.set(last, text)
