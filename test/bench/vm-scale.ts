@@ -6,12 +6,10 @@
  *
  * The floor of "all Ready" is a bare generator of the same writes, run before it against the same apiserver.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { VM } from '../../crds/vm.ts'
 import { vmKind } from '../../crds/vm.ts'
 import { type Cache, cache } from '../../kube/cache.ts'
-import { getCondition } from '../../kube/conditions.ts'
-import { keyOf, keyString } from '../../kube/resource.ts'
+import { keyOf } from '../../kube/resource.ts'
 import { type Figure, report } from './report.ts'
 import { inParallel } from './seed/in-parallel.ts'
 import { benchCloud, type CloudCalls } from './vm-scale/clouds.ts'
@@ -23,13 +21,10 @@ import {
   VMS_PER_CREDENTIAL,
   WRITES_PER_VM,
 } from './vm-scale/load.ts'
-import { type Controller, type Rig, startRig, type Writes } from './vm-scale/rig.ts'
+import { type Controller, type Rig, startRig } from './vm-scale/rig.ts'
+import { drift, quiet, restart, stopMany, takeOver } from './vm-scale/steps.ts'
+import { isReady, patienceSeconds, secondsUntil } from './vm-scale/waiting.ts'
 
-const QUIET_SECONDS = 60
-/** Longer than the recorder of Events keeps a count. */
-const REST_SECONDS = 35
-const STOPPED_AT_ONCE = 1_000
-const STOPPED_OUTSIDE = 10
 const cloudName = process.env.VM_SCALE_CLOUD ?? 'sim'
 const kind = benchCloud(cloudName)
 const sizes = process.env.VM_SCALE?.split(',').map(Number) ?? kind.sizes
@@ -43,30 +38,6 @@ interface Measured {
   readonly calls: CloudCalls
   readonly peakMiB: number
   readonly loopDelayP99Ms: number
-}
-
-const isReady = (vm: VM) => getCondition(vm.status?.conditions ?? [], 'Ready')?.status === 'True'
-
-/** Resolves with the seconds until `test` holds of all VMs of the cache; throws when that takes longer than `limitSeconds`. */
-async function secondsUntil(
-  vms: Cache<VM>,
-  count: number,
-  test: (vm: VM) => boolean,
-  limitSeconds: number,
-): Promise<number> {
-  const startedAt = performance.now()
-  const passed = () => (performance.now() - startedAt) / 1000
-  for (;;) {
-    const done = vms.list().filter(test).length
-    if (done >= count) return passed()
-    if (passed() > limitSeconds) throw new Error(`${done} of ${count} VMs after ${limitSeconds} s`)
-    await sleep(100)
-  }
-}
-
-/** For so many VMs at once. */
-function patienceSeconds(count: number): number {
-  return 60 + count / kind.vmsPerSecond
 }
 
 async function watched(rig: Rig, action: (vms: Cache<VM>) => Promise<void>): Promise<void> {
@@ -104,7 +75,7 @@ async function measure(
   const measured: { result?: Measured } = {}
   await watched(rig, async (vms) => {
     const writesBefore = (await rig.apiserverWrites()).vms
-    const ready = secondsUntil(vms, count, isReady, patienceSeconds(count))
+    const ready = secondsUntil(vms, count, isReady, patienceSeconds(kind, count))
     await createVms(rig.client, { namespaces, count, load })
     const readySeconds = await ready
     const calls = await rig.cloudCalls()
@@ -138,148 +109,14 @@ async function forget(rig: Rig, namespace: string, count: number): Promise<void>
 }
 
 const figures: Figure[] = []
-
-/** Events follow one after the other, so that nothing else waits for them, and what they count up to half a minute later. */
-async function atRest(rig: Rig): Promise<void> {
-  const total = async () => Object.values(await rig.apiserverWrites()).reduce((sum, count) => sum + count, 0)
-  for (let before = -1, now = await total(); now !== before; ) {
-    await sleep(REST_SECONDS * 1000)
-    before = now
-    now = await total()
-  }
-}
-
-function writesBetween(before: Writes, after: Writes, when: string): Figure[] {
-  const objects = after.vms + after.others - before.vms - before.others
-  return [
-    { label: `apiserver writes ${when}, of objects and status`, value: objects, unit: 'writes', expected: '0' },
-    { label: `apiserver writes ${when}, of Events`, value: after.events - before.events, unit: 'writes' },
-  ]
-}
-
-async function quiet(rig: Rig, controller: Controller): Promise<void> {
-  await atRest(rig)
-  const before = { calls: await rig.cloudCalls(), writes: await rig.apiserverWrites(), usage: await controller.usage() }
-  await sleep(QUIET_SECONDS * 1000)
-  const after = { calls: await rig.cloudCalls(), writes: await rig.apiserverWrites(), usage: await controller.usage() }
-  figures.push(
-    {
-      label: 'cloud reads in quiet',
-      value: (after.calls.reads - before.calls.reads) / QUIET_SECONDS,
-      unit: 'calls/s',
-      expected: 'at most 0.5',
-    },
-    ...writesBetween(before.writes, after.writes, 'in a minute of quiet'),
-    {
-      label: 'processor in quiet',
-      value: ((after.usage.cpuSeconds - before.usage.cpuSeconds) / QUIET_SECONDS) * 100,
-      unit: '% of a core',
-      expected: 'under 5',
-    },
-  )
-}
-
-/** Nothing else is written in quiet, so that a new version of the object is the news. */
-async function drift(rig: Rig, vms: Cache<VM>): Promise<void> {
-  const { stopOutside } = rig.cloud
-  if (stopOutside === undefined) return
-  const chosen = vms.list().slice(-STOPPED_OUTSIDE)
-  const versions = new Map(chosen.map(({ metadata }) => [metadata.uid, metadata.resourceVersion]))
-  await stopOutside(chosen.map(({ status }) => status?.instanceID ?? ''))
-  const isTold = ({ metadata: { uid, resourceVersion } }: VM) =>
-    versions.has(uid) && versions.get(uid) !== resourceVersion
-  const count = chosen.length
-  const told = await secondsUntil(vms, count, isTold, 600)
-  const isRunning = (vm: VM) => versions.has(vm.metadata.uid) && vm.status?.state === 'running' && isReady(vm)
-  const mended = told + (await secondsUntil(vms, count, isRunning, 600))
-  figures.push(
-    { label: `until ${count} VMs said that others had stopped them`, value: told, unit: 's', expected: 'under 120' },
-    { label: 'until they ran again', value: mended, unit: 's' },
-  )
-}
-
-async function stopMany(rig: Rig, vms: Cache<VM>): Promise<void> {
-  await atRest(rig)
-  const before = await rig.cloudCalls()
-  // Of as few Credentials as can be: calls of two are never gathered into one.
-  const byNamespace = vms.list().toSorted((a, b) => keyString(keyOf(a)).localeCompare(keyString(keyOf(b))))
-  const chosen = byNamespace.slice(0, Math.min(STOPPED_AT_ONCE, vms.size))
-  const names = new Set(chosen.map((vm) => vm.metadata.uid))
-  await inParallel(chosen.length, async (index) => {
-    const vm = chosen[index]
-    if (vm) await rig.client.patch(vmKind, keyOf(vm), { spec: { powerState: 'Stopped' } }, { kind: 'merge' })
-  })
-  const seconds = await secondsUntil(
-    vms,
-    names.size,
-    (vm) => names.has(vm.metadata.uid) && vm.status?.state === 'stopped' && isReady(vm),
-    60 + patienceSeconds(names.size),
-  )
-  const after = await rig.cloudCalls()
-  figures.push(
-    {
-      label: `cloud mutations to stop ${names.size.toLocaleString('en-US')} VMs`,
-      value: after.mutations - before.mutations,
-      unit: 'calls',
-      expected: `at most ${kind.stopCalls(names.size)}`,
-    },
-    { label: `until ${names.size.toLocaleString('en-US')} VMs were stopped and Ready`, value: seconds, unit: 's' },
-  )
-}
-
-async function restart(rig: Rig, controller: Controller): Promise<Controller> {
-  controller.program.kill('SIGKILL')
-  await controller.program.exited
-  await sleep(16_000) // the dead leader's lease
-  const before = { calls: await rig.cloudCalls(), writes: await rig.apiserverWrites() }
-  const startedAt = performance.now()
-  const next = await rig.startController()
-  while ((await next.metric('skyclust_controller_synced').catch(() => undefined)) !== 1) await sleep(50)
-  const seconds = (performance.now() - startedAt) / 1000
-  await sleep(15_000) // long enough for everything that a restart could make it do
-  const after = { calls: await rig.cloudCalls(), writes: await rig.apiserverWrites() }
-  figures.push(
-    { label: 'restart to synced', value: seconds, unit: 's', expected: 'under 10' },
-    {
-      label: 'cloud mutations after a restart',
-      value: after.calls.mutations - before.calls.mutations,
-      unit: 'calls',
-      expected: '0',
-    },
-    ...writesBetween(before.writes, after.writes, 'after a restart'),
-  )
-  return next
-}
-
-async function takeOver(rig: Rig, leader: Controller): Promise<void> {
-  const standby = await rig.startController()
-  const leads = (value: number) => async () => {
-    const found = await standby.metric('leader_election_master_status{').catch(() => undefined)
-    return found === value
-  }
-  for (const isStandby = leads(0); !(await isStandby()); ) await sleep(50)
-  const startedAt = performance.now()
-  leader.program.kill('SIGKILL')
-  for (const isLeader = leads(1); !(await isLeader()); ) await sleep(50)
-  const seconds = (performance.now() - startedAt) / 1000
-  figures.push({
-    label: 'from SIGKILL of the leader until a standby leads',
-    value: seconds,
-    unit: 's',
-    expected: 'under 30',
-  })
-  await standby.program.stop()
-}
-
 const curve: Measured[] = []
 for (const size of sizes) {
   console.log(`${size.toLocaleString('en-US')} VMs …`)
   const measured = await measure(size, async (rig, controller, vms) => {
     if (size !== main) return
-    await quiet(rig, controller)
-    await drift(rig, vms)
-    await stopMany(rig, vms)
-    await takeOver(rig, await restart(rig, controller))
+    figures.push(...(await quiet(rig, controller)), ...(await drift(rig, vms)), ...(await stopMany(rig, kind, vms)))
+    const restarted = await restart(rig, controller)
+    figures.push(...restarted.figures, ...(await takeOver(rig, restarted.next)))
   })
   curve.push(measured)
   if (size === main) {
