@@ -5,6 +5,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type KubeClient, kubeClient } from '../../../kube/client.ts'
 import { loadCluster } from '../../../kube/cluster.ts'
 import { freePort } from '../../../tools/free-port.ts'
@@ -18,6 +19,7 @@ export interface Rig extends AsyncDisposable {
   readonly cluster: TestCluster
   readonly client: KubeClient
   readonly cloud: BenchCloud
+  /** Resolves when its metrics are there. Throws with its last words if it ends before. */
   startController(): Promise<Controller>
   /** The apiserver's own count of writes that it took, those of Leases left out. */
   apiserverWrites(): Promise<Writes>
@@ -93,9 +95,15 @@ export async function startRig(kind: BenchCloudKind): Promise<Rig> {
           NODE_OPTIONS: '--max-semi-space-size=8', // as the chart has it
         },
       })
+      let ended = false
       void program.exited.then(() => {
         lines = none
+        ended = true
       })
+      while ((await lines().catch(none)).length === 0) {
+        if (ended) throw new Error(`the controller ended:\n${program.lines.join('\n')}`)
+        await sleep(20)
+      }
       return {
         program,
         usage: () => usageOf(program.pid),
