@@ -9,8 +9,8 @@ import { errorClasses } from '../../clouds/error-classes.ts'
 import type { Identity } from '../../clouds/provider.ts'
 import type { Providers } from '../../clouds/providers.ts'
 import type { Credential } from '../../crds/credential.ts'
-import { wholeSeconds } from '../../kube/conditions.ts'
 import type { Readiness } from '../report.ts'
+import { silenceWords } from '../silence-words.ts'
 
 export type Finding =
   /** The cloud knows who it is. */
@@ -82,7 +82,7 @@ export async function askCloud(
 /** Nothing has come back, so far. */
 export function silent(since: number, error?: CloudError): Finding {
   const words = error ? `${sentence(error.message)} ${error.remedy}` : 'It is asked until it does.'
-  const message = `The cloud has not answered since ${wholeSeconds(new Date(since))}. ${words}`
+  const message = `${silenceWords(since)} ${words}`
   return { ...unanswered(errorClasses.transient.reason, message), silentSince: since }
 }
 

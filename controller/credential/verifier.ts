@@ -9,6 +9,7 @@ import { type Sleep, sleepMs } from '../../clouds/sleep.ts'
 import type { Credential } from '../../crds/credential.ts'
 import type { Secret } from '../../kube/builtin-types.ts'
 import { isTrue } from '../../kube/conditions.ts'
+import { silenceToldAfterMs } from '../silence-words.ts'
 import type { CloudRegistry, Known } from './cloud-registry.ts'
 import { identityOf, versionOf } from './identity.ts'
 import {
@@ -41,8 +42,6 @@ export interface Verified {
   readonly rotated: boolean
 }
 
-/** A cloud that says nothing for so long is told of. Their answers take a second or two. */
-const SILENCE_TOLD_MS = 10_000
 const ACCEPTED_FOR_MS = 15 * 60_000
 const REFUSED_FOR_MS = 5 * 60_000
 const SHORTEST_BACKOFF_MS = 1_000
@@ -89,7 +88,7 @@ export function verifier(options: VerifierOptions) {
     const answered = new AbortController()
     const stop = () => answered.abort()
     Promise.resolve(asked).then(stop, stop)
-    await sleep(SILENCE_TOLD_MS, answered.signal).catch(() => undefined)
+    await sleep(silenceToldAfterMs, answered.signal).catch(() => undefined)
     if (!answered.signal.aborted) tell()
   }
 }

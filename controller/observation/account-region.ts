@@ -13,7 +13,7 @@ import { type ErrorClass, errorClasses } from '../../clouds/error-classes.ts'
 import { instanceTags } from '../../crds/names.ts'
 import { backoffMs } from '../../kube/backoff.ts'
 import { type Clock, sleep } from '../../kube/clock.ts'
-import { wholeSeconds } from '../../kube/conditions.ts'
+import { silenceWords } from '../silence-words.ts'
 import { followUps } from './follow-ups.ts'
 import { type Sighting, snapshot } from './snapshot.ts'
 
@@ -263,7 +263,7 @@ export function accountRegion(options: AccountRegionOptions): AccountRegion {
 
 function problemOf(error: unknown, since: number): Problem {
   if (isCloudError(error)) {
-    const silence = error.unanswered ? `The cloud has not answered since ${wholeSeconds(new Date(since))}. ` : ''
+    const silence = error.unanswered ? `${silenceWords(since)} ` : ''
     return { class: error.class, message: `${silence}${error.message}`, remedy: error.remedy }
   }
   const message = error instanceof Error ? error.message : String(error)

@@ -3,24 +3,22 @@ import { errorClasses } from '../../clouds/error-classes.ts'
 import type { MeteredCloud } from '../../clouds/metered-cloud.ts'
 import type { VM } from '../../crds/vm.ts'
 import { sleep } from '../../kube/clock.ts'
-import { getCondition, wholeSeconds } from '../../kube/conditions.ts'
+import { getCondition } from '../../kube/conditions.ts'
+import { silenceToldAfterMs, silenceWords } from '../silence-words.ts'
 import type { Pass, VMWorld } from './pass.ts'
 import { writeStatus } from './status-writer.ts'
 import { progressing, statusOf, type Verdict } from './verdict.ts'
 
-/** A cloud that says nothing for so long is told of. Their answers take a second or two. */
-const toldAfterMs = 10_000
-
 /** Since when it has been silent; `undefined` while it answers. */
 export function silenceOf(cloud: MeteredCloud | undefined): string | undefined {
   const since = cloud?.silentSince
-  return since === undefined ? undefined : `The cloud has not answered since ${wholeSeconds(new Date(since))}.`
+  return since === undefined ? undefined : silenceWords(since)
 }
 
 /** Whether it is worth telling of a VM at once, however few of its calls have failed: somebody waits for it, and it has been long. */
 export function isWorthTelling({ wallClock }: VMWorld, vm: VM, cloud: MeteredCloud | undefined): boolean {
   const since = cloud?.silentSince
-  return since !== undefined && wallClock() - since >= toldAfterMs && isAwaited(vm)
+  return since !== undefined && wallClock() - since >= silenceToldAfterMs && isAwaited(vm)
 }
 
 /** Not of one at rest: a single call that is lost is not worth that it says something else for a moment. */
@@ -36,7 +34,7 @@ export async function tellSilence(world: VMWorld, pass: Pass, answer: Promise<un
   const stop = () => answered.abort()
   answer.then(stop, stop)
   for (;;) {
-    await sleep(world.clock, toldAfterMs, answered.signal).catch(() => undefined)
+    await sleep(world.clock, silenceToldAfterMs, answered.signal).catch(() => undefined)
     if (answered.signal.aborted || vm.status?.instanceID !== undefined || isTold(vm)) return vm
     if (!isWorthTelling(world, vm, cloud)) continue
     const verdict = unanswered(silenceOf(cloud) ?? '')
