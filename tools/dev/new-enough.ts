@@ -1,8 +1,7 @@
 /** Whether a kube-apiserver that somebody brings along (`KUBEBUILDER_ASSETS`) is one with which `make dev` can work. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { isAtLeast } from '../go-build.ts'
-import { KUBERNETES_VERSION, OLDEST_KUBERNETES } from '../versions.ts'
+import { isAtLeast, KUBERNETES_VERSION, OLDEST_KUBERNETES } from '../versions.ts'
 
 /** Throws one line that names its version and what to do. `program` is its path. */
 export async function requireNewEnough(program: string): Promise<void> {
